@@ -1,0 +1,1 @@
+//! The migrations of the database. Forward only; never imports an entity.

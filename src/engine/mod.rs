@@ -1,0 +1,17 @@
+//! The engine: what an execution does next.
+//!
+//! Invariant: pure and total. No I/O, no clock, no random source: time is an argument, and jitter is a hash of the
+//! execution, the path and the attempt. Every pair of state and event has an answer, and the illegal ones are a typed
+//! refusal that changes nothing. Recovery feeds recorded rows through the same function.
+
+mod effect;
+mod error;
+mod event;
+mod row;
+mod state;
+
+pub use effect::{ChildStart, Dispatch, Effects, Stop, Timer, TimerTarget};
+pub use error::{StepError, code};
+pub use event::{Event, Outcome, Refusal};
+pub use row::{Control, ControlRow, ExecutionStatus, ExecutionUpdate, LogEntry, LogLevel, StepRow, StepStatus};
+pub use state::{ExecutionState, Outstanding, ReplayError, Start, advance, replay};

@@ -1,0 +1,143 @@
+//! The types of values, as inputs, outputs and handlers declare them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// A type. `T?` is `Union([T, Null])`, and `"a" | "b"` is a union of literals.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Type {
+    /// Anything; what is `any` stays `any`.
+    Any,
+    /// Null alone.
+    Null,
+    /// True or false.
+    Bool,
+    /// A whole number of 64 bits.
+    Int,
+    /// Any number; an `int` fits.
+    Number,
+    /// Text.
+    String,
+    /// A length of time; in JSON a string such as `"90s"`.
+    Duration,
+    /// A moment; in JSON a string in RFC 3339.
+    Timestamp,
+    /// One text: a member of an enum.
+    Literal(Arc<str>),
+    /// `list<T>`.
+    List(Box<Type>),
+    /// `map<T>`: any keys, values of one type.
+    Map(Box<Type>),
+    /// `{ name: T, other: T? }`.
+    Object(ObjectType),
+    /// One of several.
+    Union(Vec<Type>),
+}
+
+/// The fields of an object type.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ObjectType {
+    /// The fields, in the order written.
+    pub fields: Vec<FieldType>,
+    /// Whether other fields may be there too (a handler's loose schema). What a source declares is closed.
+    #[serde(default)]
+    pub open: bool,
+}
+
+/// A field of an object type.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FieldType {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its type.
+    pub ty: Type,
+    /// Whether it must be there. A field of a nullable type may always be absent.
+    pub required: bool,
+    /// What it is for, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doc: Option<Arc<str>>,
+}
+
+impl ObjectType {
+    /// The field called `name`.
+    pub fn field(&self, name: &str) -> Option<&FieldType> {
+        self.fields.iter().find(|field| &*field.name == name)
+    }
+}
+
+impl Type {
+    /// `T?`.
+    pub fn nullable(self) -> Self {
+        match self {
+            Self::Union(mut members) => {
+                if !members.contains(&Self::Null) {
+                    members.push(Self::Null);
+                }
+                Self::Union(members)
+            }
+            Self::Any | Self::Null => self,
+            other => Self::Union(vec![other, Self::Null]),
+        }
+    }
+
+    /// Whether null fits.
+    pub fn accepts_null(&self) -> bool {
+        match self {
+            Self::Any | Self::Null => true,
+            Self::Union(members) => members.iter().any(Self::accepts_null),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Type {
+    /// The type as the language writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("any"),
+            Self::Null => f.write_str("null"),
+            Self::Bool => f.write_str("bool"),
+            Self::Int => f.write_str("int"),
+            Self::Number => f.write_str("number"),
+            Self::String => f.write_str("string"),
+            Self::Duration => f.write_str("duration"),
+            Self::Timestamp => f.write_str("timestamp"),
+            Self::Literal(text) => write!(f, "{text:?}"),
+            Self::List(item) => write!(f, "list<{item}>"),
+            Self::Map(item) => write!(f, "map<{item}>"),
+            Self::Object(object) => object.fmt(f),
+            Self::Union(members) => fmt_union(members, f),
+        }
+    }
+}
+
+impl fmt::Display for ObjectType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.fields.is_empty() {
+            return f.write_str("{}");
+        }
+        f.write_str("{ ")?;
+        for (at, field) in self.fields.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            let mark = if field.required || field.ty.accepts_null() { "" } else { "?" };
+            write!(f, "{comma}{}: {}{mark}", field.name, field.ty)?;
+        }
+        f.write_str(" }")
+    }
+}
+
+fn fmt_union(members: &[Type], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if let [member, Type::Null] = members
+        && !matches!(member, Type::Union(_))
+    {
+        return write!(f, "{member}?");
+    }
+    for (at, member) in members.iter().enumerate() {
+        let bar = if at == 0 { "" } else { " | " };
+        write!(f, "{bar}{member}")?;
+    }
+    Ok(())
+}

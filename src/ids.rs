@@ -1,0 +1,105 @@
+//! Identities: what a workflow, an execution, a step and a partition are called, everywhere.
+//!
+//! Invariant: no I/O here, and no random source: fresh ids are made by the shell around the engine.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// How many partitions executions are spread over, for the life of a database.
+pub const PARTITIONS: u16 = 64;
+
+/// The namespace of child executions' ids (UUIDv5).
+const CHILD_NAMESPACE: Uuid = Uuid::from_u128(0x5d0e_6b7c_3f34_4d0a_9c1f_7a52_e0c4_11d3);
+
+/// A workflow, over all of its versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WorkflowId(pub Uuid);
+
+/// One execution of one version of a workflow. UUIDv7, so that neighbours in time are neighbours in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ExecutionId(pub Uuid);
+
+impl ExecutionId {
+    /// The partition that owns this execution: a hash of the id, the same in every process.
+    pub fn partition(self) -> PartitionId {
+        let digest = Sha256::digest(self.0.as_bytes());
+        PartitionId(u16::from_be_bytes([digest[0], digest[1]]) % PARTITIONS)
+    }
+
+    /// The id of the child that the step at `path` starts: a function of both, so that starting it twice starts one.
+    pub fn child(self, path: &StepPath) -> Self {
+        let name = format!("{}/{path}", self.0);
+        Self(Uuid::new_v5(&CHILD_NAMESPACE, name.as_bytes()))
+    }
+
+    /// The `Idempotency-Key` that every attempt of the step at `path` sends: 32 hexadecimal digits, the same over
+    /// attempts, execution retries and redelivery.
+    pub fn idempotency_key(self, path: &StepPath) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.0.as_bytes());
+        hash.update(path.as_str().as_bytes());
+        hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// A slice of all executions, owned by one process at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PartitionId(pub u16);
+
+impl PartitionId {
+    /// Every partition, in order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..PARTITIONS).map(Self)
+    }
+}
+
+/// Counts the owners that a partition has had. A commit that proves an older epoch than the database's writes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub i64);
+
+/// A step's place at run time: its name, with `[i]` for each enclosing loop item or pass: `pick[3]`.
+///
+/// `let`, `if`, `sleep` and the like are recorded under paths of their own, made from the node's stable id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepPath(Arc<str>);
+
+impl StepPath {
+    /// A path from its written form.
+    pub fn new(path: impl Into<Arc<str>>) -> Self {
+        Self(path.into())
+    }
+
+    /// The written form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StepPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The number of an attempt at a step, from 1. Numbers never start again, whatever retries the execution.
+pub type Attempt = u32;
+
+macro_rules! uuid_display {
+    ($($id:ident),*) => {$(
+        impl fmt::Display for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+uuid_display!(WorkflowId, ExecutionId, PartitionId, Epoch);

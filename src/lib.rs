@@ -1,0 +1,18 @@
+//! Stepwell: a workflow-as-code server.
+//!
+//! The map. Data flows one way: text (`lang`) to plan (`plan`), plan and events through the engine (`engine`) to effects,
+//! effects through the committer (`runtime`) to rows (`store`), and only then to workers (`queue`, `worker`) and callers.
+//!
+//! - `ids`, `expr`, `plan`, `lang`, `engine`: the core. Pure: no clock, file, network or random source.
+//! - `service`: use cases and ports. Knows the core, and no adapter.
+//! - `store`, `queue`, `runtime`, `worker`, `watch`, `api`: adapters. They know all of the above and never each other.
+//! - `config`, `cli`: the wiring.
+//!
+//! `tests/` holds the arrows.
+
+pub mod engine;
+pub mod expr;
+pub mod ids;
+pub mod lang;
+pub mod plan;
+pub mod service;

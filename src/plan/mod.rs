@@ -1,0 +1,98 @@
+//! The plan: what a workflow compiles to, and what an execution is pinned to for life.
+//!
+//! Invariant: no clock, file, network or random source here. The same source gives the same plan on every machine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::expr::{Expr, Span, Type};
+
+mod builtin;
+mod node;
+mod policy;
+mod task_type;
+
+pub use builtin::{Condition, ConditionalConfig, Operator, PathPart, TransformOp, ValuePath};
+pub use node::{Action, ForNode, IfArm, Node, NodeId, NodeKind, ParallelChild, StepNode, Wake};
+pub use policy::{DEFAULT_TIMEOUT_MS, Jitter, MAX_RETRY_WAIT_MS, RetryFilter, RetryPolicy};
+pub use task_type::{Runs, TaskType, TaskTypes};
+
+/// The format that this binary writes. It reads this one and the one before.
+pub const PLAN_FORMAT: u32 = 1;
+
+/// A compiled workflow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The format of this plan.
+    pub format: u32,
+    /// The workflow's name.
+    pub workflow: Arc<str>,
+    /// What it is for.
+    pub description: Option<Arc<str>>,
+    /// Labels; the seed's `metadata`.
+    pub labels: BTreeMap<String, serde_json::Value>,
+    /// What it takes.
+    pub inputs: Vec<InputField>,
+    /// What it gives, where it says so.
+    pub output: Option<Type>,
+    /// What differs between environments.
+    pub settings: Vec<InputField>,
+    /// Whether the output is the last `data` where nothing is returned (JSON and the flat notation).
+    pub output_is_data: bool,
+    /// How long an execution may take, in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// The nodes; a parent comes before its children.
+    pub nodes: Vec<Node>,
+    /// The body: a block.
+    pub root: NodeId,
+}
+
+/// An input or a setting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InputField {
+    /// Its name as written.
+    pub name: Arc<str>,
+    /// Its type.
+    pub ty: Type,
+    /// What it is where nothing is given; may read no names.
+    pub default: Option<Expr>,
+    /// Where it was declared.
+    pub span: Span,
+}
+
+/// The content hash of a plan: SHA-256 in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PlanHash(pub Arc<str>);
+
+impl Plan {
+    /// The node with this id.
+    ///
+    /// # Panics
+    /// Where the id is of another plan, which is a bug of ours.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    /// Every step, in the order written.
+    pub fn steps(&self) -> impl Iterator<Item = (NodeId, &StepNode)> {
+        self.nodes.iter().enumerate().filter_map(|(at, node)| match &node.kind {
+            NodeKind::Step(step) => Some((NodeId(u32::try_from(at).unwrap_or(u32::MAX)), &**step)),
+            _ => None,
+        })
+    }
+
+    /// The plan as JSON text; what is stored, and what the hash is over.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The hash that names this plan.
+    pub fn hash(&self) -> PlanHash {
+        let digest = Sha256::digest(self.to_json().as_bytes());
+        PlanHash(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    }
+}

@@ -1,0 +1,5 @@
+//! The tests: one binary, a module for each behaviour.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics fails, as it should")]
+
+mod layout;
