@@ -15,4 +15,6 @@ pub mod expr;
 pub mod ids;
 pub mod lang;
 pub mod plan;
+pub mod queue;
 pub mod service;
+pub mod worker;

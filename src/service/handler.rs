@@ -73,7 +73,18 @@ pub struct TaskContext {
     pub idempotency_key: Arc<str>,
     /// W3C trace context, where the execution is traced.
     pub traceparent: Option<Arc<str>>,
-    logs: Arc<Mutex<Vec<(LogLevel, String)>>>,
+    logs: Arc<Mutex<Vec<HandlerLog>>>,
+}
+
+/// An entry that a handler logged.
+#[derive(Clone, Debug)]
+pub struct HandlerLog {
+    /// How much it matters.
+    pub level: LogLevel,
+    /// What it says.
+    pub message: String,
+    /// When, on the worker's monotonic clock.
+    pub at: tokio::time::Instant,
 }
 
 impl TaskContext {
@@ -93,12 +104,12 @@ impl TaskContext {
     /// Writes to the execution's log; it is stored with the outcome.
     pub fn log(&self, level: LogLevel, message: impl Into<String>) {
         if let Ok(mut logs) = self.logs.lock() {
-            logs.push((level, message.into()));
+            logs.push(HandlerLog { level, message: message.into(), at: tokio::time::Instant::now() });
         }
     }
 
     /// Takes what was logged.
-    pub fn take_logs(&self) -> Vec<(LogLevel, String)> {
+    pub fn take_logs(&self) -> Vec<HandlerLog> {
         self.logs.lock().map(|mut logs| std::mem::take(&mut *logs)).unwrap_or_default()
     }
 }

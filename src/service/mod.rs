@@ -6,4 +6,4 @@ mod handler;
 pub mod model;
 pub mod ports;
 
-pub use handler::{Handlers, TaskContext, TaskError, TaskHandler};
+pub use handler::{HandlerLog, Handlers, TaskContext, TaskError, TaskHandler};

@@ -285,7 +285,7 @@ pub struct TaskOutcome {
     pub result: Result<Value, StepError>,
     /// How long the worker had it, from the claim, in microseconds. The owner's clock makes a time of it.
     pub took_us: u64,
-    /// What the handler logged; times are offsets that the owner sets.
+    /// What the handler logged; `at` is the time since the claim, which the owner adds to the claim's.
     #[serde(default)]
     pub logs: Vec<LogEntry>,
 }

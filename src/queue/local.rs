@@ -1,0 +1,355 @@
+//! The queue inside the process: one lock, no polling, no clock but for the age of what waits.
+//!
+//! Invariant: nothing here outlives the process, and nothing here waits while it holds the lock.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use indexmap::IndexMap;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::engine::{StepError, code};
+use crate::service::ports::{
+    AttemptKey, Claimed, Delivered, Dispatcher, QueueDepth, QueueError, Receipt, Task, TaskOutcome, TaskSource,
+};
+
+/// The queue of a process that works its own tasks: `Dispatcher` for the runtime, and sources for its workers.
+#[derive(Default)]
+pub struct LocalQueue {
+    state: Mutex<State>,
+    /// Told once for each batch of outcomes.
+    delivered: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// Numbers tasks and sources; a task's receipt is its number.
+    last: u64,
+    /// Tasks that wait, by queue, first come first served. Ordered by first use, so that a simulation repeats itself.
+    waiting: IndexMap<Arc<str>, VecDeque<Waiting>>,
+    /// Every task that was dispatched and whose outcome is not acknowledged, by its number.
+    held: HashMap<u64, Held>,
+    outcomes: VecDeque<Delivered>,
+    /// Claims of sources that are gone.
+    lapsed: Vec<AttemptKey>,
+    sources: Vec<Arc<Subscription>>,
+}
+
+struct Waiting {
+    id: u64,
+    task: Task,
+    since: Instant,
+}
+
+struct Held {
+    key: AttemptKey,
+    at: Place,
+}
+
+/// Where a task is.
+#[derive(PartialEq)]
+enum Place {
+    Waiting,
+    /// With the source of this number.
+    Claimed(u64),
+    /// Done; its outcome waits to be acknowledged.
+    Done,
+}
+
+/// What the queue knows of a source.
+struct Subscription {
+    id: u64,
+    queues: Vec<String>,
+    /// Told when a queue of its own has tasks.
+    work: Notify,
+    stops: Mutex<VecDeque<AttemptKey>>,
+    stopped: Notify,
+}
+
+/// A lock whose holder panicked guards state that no step leaves half changed: it is taken as it is.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn key_of(task: &Task) -> AttemptKey {
+    AttemptKey { execution: task.execution, path: task.path.clone(), attempt: task.attempt }
+}
+
+fn id_of(receipt: &Receipt) -> Option<u64> {
+    receipt.0.parse().ok()
+}
+
+impl LocalQueue {
+    /// An empty queue.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// A worker's side of this queue, for these queues (none, or `*`, are all). When the last reference to it is dropped,
+    /// what it has claimed has lapsed.
+    pub fn source(self: &Arc<Self>, queues: Vec<String>, worker: &str) -> Arc<dyn TaskSource> {
+        tracing::debug!(worker, ?queues, "a worker joined the queue");
+        let mut state = lock(&self.state);
+        let id = state.next();
+        let subscription =
+            Arc::new(Subscription { id, queues, work: Notify::new(), stops: Mutex::default(), stopped: Notify::new() });
+        state.sources.push(subscription.clone());
+        Arc::new(LocalSource { queue: self.clone(), subscription })
+    }
+}
+
+impl State {
+    fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    fn push(&mut self, task: Task) {
+        let id = self.next();
+        self.held.insert(id, Held { key: key_of(&task), at: Place::Waiting });
+        let waiting = Waiting { id, since: Instant::now(), task };
+        match self.waiting.get_mut(&waiting.task.queue) {
+            Some(queue) => queue.push_back(waiting),
+            None => {
+                self.waiting.insert(waiting.task.queue.clone(), VecDeque::from([waiting]));
+            }
+        }
+    }
+
+    /// Wakes the workers that subscribe to one of these queues.
+    fn wake(&self, queues: &[Arc<str>]) {
+        for source in &self.sources {
+            if queues.iter().any(|queue| super::subscribes(&source.queues, queue)) {
+                source.work.notify_one();
+            }
+        }
+    }
+
+    /// Takes up to `max` tasks for a source. Queues take turns at being first, so that none starves.
+    fn take(&mut self, source: &Subscription, max: usize) -> Vec<Claimed> {
+        let mut claims = Vec::new();
+        let count = self.waiting.len();
+        let first = usize::try_from(self.next()).unwrap_or(0);
+        for turn in 0..count {
+            let Some((name, queue)) = self.waiting.get_index_mut((first + turn) % count) else { continue };
+            if !super::subscribes(&source.queues, name) {
+                continue;
+            }
+            while claims.len() < max
+                && let Some(Waiting { id, task, .. }) = queue.pop_front()
+            {
+                if let Some(held) = self.held.get_mut(&id) {
+                    held.at = Place::Claimed(source.id);
+                }
+                claims.push(Claimed { task, receipt: Receipt(id.to_string().into()) });
+            }
+        }
+        claims
+    }
+
+    fn has_work(&self, source: &Subscription) -> bool {
+        self.waiting.iter().any(|(name, queue)| !queue.is_empty() && super::subscribes(&source.queues, name))
+    }
+
+    /// Takes the waiting tasks of these attempts out and gives their outcomes; tells the sources of the claimed ones.
+    fn stop(&mut self, attempts: &HashSet<AttemptKey>) -> bool {
+        let mut cancelled = Vec::new();
+        for (id, held) in self.held.iter().filter(|(_, held)| attempts.contains(&held.key)) {
+            match held.at {
+                Place::Waiting => cancelled.push(*id),
+                Place::Claimed(by) => {
+                    if let Some(source) = self.sources.iter().find(|source| source.id == by) {
+                        lock(&source.stops).push_back(held.key.clone());
+                        source.stopped.notify_one();
+                    }
+                }
+                Place::Done => {}
+            }
+        }
+        cancelled.sort_unstable();
+        if !cancelled.is_empty() {
+            let gone: HashSet<u64> = cancelled.iter().copied().collect();
+            self.waiting.values_mut().for_each(|queue| queue.retain(|task| !gone.contains(&task.id)));
+        }
+        let any = !cancelled.is_empty();
+        cancelled.into_iter().for_each(|id| self.cancel(id));
+        any
+    }
+
+    fn cancel(&mut self, id: u64) {
+        let Some(held) = self.held.get_mut(&id) else { return };
+        held.at = Place::Done;
+        let AttemptKey { execution, path, attempt } = held.key.clone();
+        let result = Err(StepError::fatal(code::CANCELLED, "stopped before a worker took it"));
+        let outcome = TaskOutcome { execution, path, attempt, result, took_us: 0, logs: Vec::new() };
+        self.outcomes.push_back(Delivered { outcome, receipt: Some(Receipt(id.to_string().into())) });
+    }
+}
+
+#[async_trait]
+impl Dispatcher for LocalQueue {
+    async fn dispatch(&self, tasks: Vec<Task>) -> Result<(), QueueError> {
+        let mut queues: Vec<Arc<str>> = Vec::new();
+        let mut state = lock(&self.state);
+        for task in tasks {
+            if !queues.contains(&task.queue) {
+                queues.push(task.queue.clone());
+            }
+            state.push(task);
+        }
+        state.wake(&queues);
+        Ok(())
+    }
+
+    async fn outcomes(&self, max: usize) -> Result<Vec<Delivered>, QueueError> {
+        loop {
+            {
+                let mut state = lock(&self.state);
+                let count = state.outcomes.len().min(max);
+                if count > 0 {
+                    let batch = state.outcomes.drain(..count).collect();
+                    if !state.outcomes.is_empty() {
+                        self.delivered.notify_one();
+                    }
+                    return Ok(batch);
+                }
+            }
+            self.delivered.notified().await;
+        }
+    }
+
+    async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), QueueError> {
+        let mut state = lock(&self.state);
+        for id in receipts.iter().filter_map(id_of) {
+            state.held.remove(&id);
+        }
+        Ok(())
+    }
+
+    async fn stop(&self, attempts: Vec<AttemptKey>) -> Result<(), QueueError> {
+        if lock(&self.state).stop(&attempts.into_iter().collect()) {
+            self.delivered.notify_one();
+        }
+        Ok(())
+    }
+
+    async fn lapsed(&self) -> Result<Vec<AttemptKey>, QueueError> {
+        Ok(std::mem::take(&mut lock(&self.state).lapsed))
+    }
+
+    async fn held(&self) -> Result<HashSet<AttemptKey>, QueueError> {
+        Ok(lock(&self.state).held.values().map(|held| held.key.clone()).collect())
+    }
+
+    async fn nonce(&self) -> Result<u64, QueueError> {
+        Ok(0)
+    }
+
+    async fn ping(&self) -> Result<(), QueueError> {
+        Ok(())
+    }
+
+    async fn depths(&self) -> Result<Vec<QueueDepth>, QueueError> {
+        let state = lock(&self.state);
+        let depth = |(name, queue): (&Arc<str>, &VecDeque<Waiting>)| QueueDepth {
+            queue: name.clone(),
+            waiting: queue.len() as u64,
+            oldest_ms: queue
+                .front()
+                .map_or(0, |task| u64::try_from(task.since.elapsed().as_millis()).unwrap_or(u64::MAX)),
+        };
+        Ok(state.waiting.iter().map(depth).collect())
+    }
+}
+
+/// A worker's side of a `LocalQueue`.
+struct LocalSource {
+    queue: Arc<LocalQueue>,
+    subscription: Arc<Subscription>,
+}
+
+#[async_trait]
+impl TaskSource for LocalSource {
+    async fn claim(&self, max: usize) -> Result<Vec<Claimed>, QueueError> {
+        loop {
+            {
+                let mut state = lock(&self.queue.state);
+                let claims = state.take(&self.subscription, max);
+                if !claims.is_empty() {
+                    // One notice may stand for many tasks: whoever leaves some passes it on.
+                    if state.has_work(&self.subscription) {
+                        self.subscription.work.notify_one();
+                    }
+                    return Ok(claims);
+                }
+            }
+            self.subscription.work.notified().await;
+        }
+    }
+
+    async fn heartbeat(&self, _receipts: &[Receipt]) -> Result<(), QueueError> {
+        Ok(())
+    }
+
+    async fn complete(&self, outcomes: Vec<(TaskOutcome, Receipt)>) -> Result<(), QueueError> {
+        let mut state = lock(&self.queue.state);
+        for (outcome, receipt) in outcomes {
+            if let Some(held) = id_of(&receipt).and_then(|id| state.held.get_mut(&id)) {
+                held.at = Place::Done;
+            }
+            state.outcomes.push_back(Delivered { outcome, receipt: Some(receipt) });
+        }
+        self.queue.delivered.notify_one();
+        Ok(())
+    }
+
+    async fn release(&self, claims: Vec<Claimed>) -> Result<(), QueueError> {
+        let mut state = lock(&self.queue.state);
+        let mut queues = Vec::new();
+        for Claimed { task, receipt } in claims.into_iter().rev() {
+            let Some(id) = id_of(&receipt) else { continue };
+            let Some(held) = state.held.get_mut(&id) else { continue };
+            if held.at != Place::Claimed(self.subscription.id) {
+                continue;
+            }
+            held.at = Place::Waiting;
+            queues.push(task.queue.clone());
+            let waiting = Waiting { id, since: Instant::now(), task };
+            state.waiting.entry(waiting.task.queue.clone()).or_default().push_front(waiting);
+        }
+        state.wake(&queues);
+        Ok(())
+    }
+
+    async fn stopped(&self) -> AttemptKey {
+        loop {
+            {
+                let mut stops = lock(&self.subscription.stops);
+                if let Some(key) = stops.pop_front() {
+                    if !stops.is_empty() {
+                        self.subscription.stopped.notify_one();
+                    }
+                    return key;
+                }
+            }
+            self.subscription.stopped.notified().await;
+        }
+    }
+}
+
+impl Drop for LocalSource {
+    fn drop(&mut self) {
+        let mine = Place::Claimed(self.subscription.id);
+        let mut state = lock(&self.queue.state);
+        state.sources.retain(|source| source.id != self.subscription.id);
+        let mut claims: Vec<u64> = state.held.iter().filter(|(_, held)| held.at == mine).map(|(id, _)| *id).collect();
+        claims.sort_unstable();
+        for id in claims {
+            if let Some(held) = state.held.remove(&id) {
+                state.lapsed.push(held.key);
+            }
+        }
+    }
+}

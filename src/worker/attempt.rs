@@ -1,0 +1,123 @@
+//! One attempt: a handler under its time-out, with whatever goes wrong made into an outcome.
+
+use std::any::Any;
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures::FutureExt;
+use serde_json::Value as Json;
+use tokio::time::Instant;
+
+use crate::engine::{LogEntry, LogLevel, StepError, code};
+use crate::expr::{Timestamp, Value, duration_text};
+use crate::service::ports::{Task, TaskOutcome};
+use crate::service::{Handlers, TaskContext};
+
+/// How many entries of a handler's log travel with an outcome.
+const MAX_LOGS: usize = 1_000;
+/// How many bytes of text they have in all.
+const MAX_LOG_BYTES: usize = 256 * 1024;
+
+/// Makes an attempt. Ends within the task's time-out, whatever the handler does short of blocking its thread. When `stop`
+/// ends first, the handler's future is dropped and the attempt is `CANCELLED`.
+pub(super) async fn run(task: &Task, handlers: &Handlers, limit: usize, stop: impl Future) -> TaskOutcome {
+    let claimed = Instant::now();
+    let context = TaskContext::new(task);
+    let guarded = async {
+        tokio::select! {
+            biased;
+            _ = stop => Err(StepError::fatal(code::CANCELLED, "the attempt was stopped")),
+            result = within_time(task, handlers, &context) => result,
+        }
+    };
+    // The guard stands outside of all that ends the handler's future: dropping one can panic as well.
+    let result = AssertUnwindSafe(guarded).catch_unwind().await;
+    let result = result.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+    let result = result.and_then(|output| bounded(output, limit));
+    outcome(task, result, claimed, &context)
+}
+
+async fn within_time(task: &Task, handlers: &Handlers, context: &TaskContext) -> Result<Json, StepError> {
+    let Some(handler) = handlers.get(&task.task_type) else {
+        return Err(StepError::fatal(code::UNKNOWN_TASK, format!("no worker knows task type `{}`", task.task_type)));
+    };
+    let config = serde_json::to_value(&task.config)
+        .map_err(|error| StepError::fatal(code::CONFIG, format!("the configuration is no JSON: {error}")))?;
+    let limit = Duration::from_millis(task.timeout_ms);
+    match tokio::time::timeout(limit, handler.execute(context, config)).await {
+        Ok(result) => result.map_err(StepError::from),
+        Err(_) => Err(StepError::retryable(code::TIMEOUT, format!("took longer than {}", text_of(task.timeout_ms)))),
+    }
+}
+
+fn text_of(ms: u64) -> String {
+    duration_text(i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000))
+}
+
+/// A panic is a bug of the handler: another attempt would meet it again.
+fn panicked(panic: &(dyn Any + Send)) -> StepError {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    StepError::fatal(code::PANIC, format!("the handler panicked: {}", text.unwrap_or("no message")))
+}
+
+fn bounded(output: Json, max: usize) -> Result<Value, StepError> {
+    if fits(&output, max) {
+        return Ok(Value::from_json(output));
+    }
+    Err(StepError::fatal(code::LIMIT, format!("the output is larger than {max} bytes")))
+}
+
+/// Whether the JSON of `output` is at most `max` bytes; stops counting past it.
+fn fits(output: &Json, max: usize) -> bool {
+    struct Room(usize);
+    impl io::Write for Room {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::OutOfMemory)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    serde_json::to_writer(Room(max), output).is_ok()
+}
+
+fn outcome(task: &Task, result: Result<Value, StepError>, claimed: Instant, context: &TaskContext) -> TaskOutcome {
+    TaskOutcome {
+        execution: task.execution,
+        path: task.path.clone(),
+        attempt: task.attempt,
+        result,
+        took_us: micros(claimed.elapsed()),
+        logs: logs(task, claimed, context),
+    }
+}
+
+fn micros(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What the handler logged, with the time since the claim as `at`: only the owner knows when the claim was.
+fn logs(task: &Task, claimed: Instant, context: &TaskContext) -> Vec<LogEntry> {
+    let mut room = MAX_LOG_BYTES;
+    let mut entries = Vec::new();
+    let taken = context.take_logs();
+    let total = taken.len();
+    for log in taken {
+        let Some(left) = room.checked_sub(log.message.len()).filter(|_| entries.len() < MAX_LOGS) else { break };
+        room = left;
+        let at = log.at.saturating_duration_since(claimed);
+        entries.push(entry(task, log.level, log.message, at));
+    }
+    if entries.len() < total {
+        let message = format!("{} more entries of this attempt's log are left out", total - entries.len());
+        entries.push(entry(task, LogLevel::Warn, message, claimed.elapsed()));
+    }
+    entries
+}
+
+fn entry(task: &Task, level: LogLevel, message: String, at: Duration) -> LogEntry {
+    let at = Timestamp(i64::try_from(at.as_micros()).unwrap_or(i64::MAX));
+    LogEntry { level, message, details: None, path: Some(task.path.clone()), at }
+}
