@@ -23,7 +23,7 @@ pub struct TaskError {
     /// The HTTP status, where there was one.
     pub status: Option<u16>,
     /// More, for a program.
-    pub details: Option<Json>,
+    pub details: Option<Box<Json>>,
 }
 
 impl TaskError {
@@ -52,7 +52,7 @@ impl From<TaskError> for StepError {
             retryable: error.retryable,
             retry_after_ms,
             status: error.status,
-            details: error.details.map(crate::expr::Value::from_json),
+            details: error.details.map(|details| crate::expr::Value::from_json(*details)),
             ..Self::fatal(&error.code, error.message)
         }
     }

@@ -65,7 +65,7 @@ pub(super) async fn of_status(target: &Target, response: Response) -> TaskError 
         retryable: is_retryable(status),
         retry_after,
         status: Some(status.as_u16()),
-        details: Some(json!({ "status": status.as_u16(), "body": body })),
+        details: Some(Box::new(json!({ "status": status.as_u16(), "body": body }))),
     }
 }
 
