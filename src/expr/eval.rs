@@ -1,6 +1,15 @@
 //! Evaluation under a budget.
+//!
+//! Invariant: total. Every node, item and piece of text is paid for, depth is bounded, and nothing panics.
 
-use super::{Expr, Span, Value};
+use super::access::path_text;
+use super::fault::Fault;
+use super::size::check_result;
+use super::text::{describe, push_text, write_text};
+use super::{BinaryOp, Expr, ExprKind, ListItem, Map, ObjectEntry, Span, TemplatePart, UnaryOp, Value, functions, ops};
+
+/// How deep a tree may be. Chains of operators do not count: they are walked, not descended.
+const MAX_DEPTH: u32 = 200;
 
 /// What names mean where an expression is evaluated.
 pub trait Scope {
@@ -23,6 +32,29 @@ impl Default for Budget {
     }
 }
 
+impl Budget {
+    /// Pays for `units` of work.
+    pub(super) fn charge(&mut self, units: usize) -> Result<(), Fault> {
+        let units = u64::try_from(units).unwrap_or(u64::MAX);
+        let left = self.steps.checked_sub(units);
+        self.steps = left.unwrap_or(0);
+        left.map(|_| ()).ok_or_else(|| Fault::limit("the expression costs too much: its budget is used up"))
+    }
+
+    /// Pays for reading or writing `bytes` of text.
+    pub(super) fn charge_text(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.charge(bytes / 64)
+    }
+
+    /// Pays for adding `more` bytes to a text of `len`, which must not grow past the size limit.
+    pub(super) fn charge_grow(&mut self, len: usize, more: usize) -> Result<(), Fault> {
+        if len.saturating_add(more) > self.max_bytes {
+            return Err(Fault::limit(format!("the text is larger than the limit of {} bytes", self.max_bytes)));
+        }
+        self.charge_text(more)
+    }
+}
+
 /// Why an expression has no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -35,11 +67,231 @@ pub struct EvalError {
     pub limit: bool,
 }
 
+/// What evaluating a node gives.
+pub(super) type Outcome = Result<Value, EvalError>;
+
 /// Evaluates an expression.
 ///
 /// # Errors
 /// Unknown names and fields, wrong types, overflow, division by zero, and an exhausted budget; each with its place.
 pub fn evaluate(expr: &Expr, scope: &dyn Scope, budget: &mut Budget) -> Result<Value, EvalError> {
-    let _ = (scope, budget);
-    Err(EvalError { message: "no evaluator".into(), span: expr.span, limit: false })
+    let mut evaluation = Evaluation { budget, depth: 0 };
+    let value = evaluation.eval(expr, scope)?;
+    check_result(&value, budget.max_bytes).map_err(|fault| fault.at(expr.span))?;
+    Ok(value)
+}
+
+/// A scope that knows one more name: the variable of a macro.
+pub(super) struct Local<'a> {
+    pub name: &'a str,
+    pub value: Value,
+    pub outer: &'a dyn Scope,
+}
+
+impl Scope for Local<'_> {
+    fn lookup(&self, name: &str) -> Option<Value> {
+        if name == self.name { Some(self.value.clone()) } else { self.outer.lookup(name) }
+    }
+}
+
+/// One evaluation: what is left of its budget, and how deep it is.
+pub(super) struct Evaluation<'a> {
+    pub budget: &'a mut Budget,
+    depth: u32,
+}
+
+impl Evaluation<'_> {
+    /// The value of a node.
+    pub fn eval(&mut self, expr: &Expr, scope: &dyn Scope) -> Outcome {
+        self.pay(1, expr.span)?;
+        if self.depth >= MAX_DEPTH {
+            return Err(Fault::limit("the expression is nested too deep").at(expr.span));
+        }
+        self.depth += 1;
+        let outcome = self.eval_kind(expr, scope);
+        self.depth -= 1;
+        outcome
+    }
+
+    fn eval_kind(&mut self, expr: &Expr, scope: &dyn Scope) -> Outcome {
+        match &expr.kind {
+            ExprKind::Literal(value) => Ok(value.clone()),
+            ExprKind::Name(name) => {
+                scope.lookup(name).ok_or_else(|| Fault::wrong(format!("unknown name `{name}`")).at(expr.span))
+            }
+            ExprKind::Field { base, name, optional } => self.field(expr, base, name, *optional, scope),
+            ExprKind::Index { base, index, optional } => self.index(expr, base, index, *optional, scope),
+            ExprKind::List(items) => self.list(items, scope),
+            ExprKind::Object(entries) => self.object(entries, scope),
+            ExprKind::Unary { op, operand } => self.unary(*op, operand, expr.span, scope),
+            ExprKind::Binary { op, left, right } => self.binary(*op, left, right, expr.span, scope),
+            ExprKind::Conditional { test, then, otherwise } => {
+                let test = self.bool(test, scope)?;
+                self.eval(if test { then } else { otherwise }, scope)
+            }
+            ExprKind::Call { function, receiver, args } => {
+                self.call(function, receiver.as_deref(), args, expr.span, scope)
+            }
+            ExprKind::Macro { kind, list, var, filter, body } => {
+                self.comprehension(*kind, list, var, filter.as_deref(), body, scope)
+            }
+            ExprKind::Has(operand) => self.has(operand, scope).map(Value::Bool),
+            ExprKind::Template(parts) => self.template(parts, expr.span, scope),
+        }
+    }
+
+    /// Pays for `units` of work at `span`.
+    pub fn pay(&mut self, units: usize, span: Span) -> Result<(), EvalError> {
+        self.budget.charge(units).map_err(|fault| fault.at(span))
+    }
+
+    /// The value of a node that must be true or false.
+    pub fn bool(&mut self, expr: &Expr, scope: &dyn Scope) -> Result<bool, EvalError> {
+        let outcome = self.eval(expr, scope);
+        expect_bool(outcome, expr.span)
+    }
+
+    fn list(&mut self, items: &[ListItem], scope: &dyn Scope) -> Outcome {
+        let mut list = Vec::with_capacity(items.len());
+        for item in items {
+            match item {
+                ListItem::Item(expr) => list.push(self.eval(expr, scope)?),
+                ListItem::Spread(expr) => match self.eval(expr, scope)? {
+                    Value::List(more) => {
+                        self.pay(more.len(), expr.span)?;
+                        list.extend(more.iter().cloned());
+                    }
+                    other => return Err(wrong_spread(&other, "a list", "[]", expr)),
+                },
+            }
+        }
+        Ok(Value::list(list))
+    }
+
+    fn object(&mut self, entries: &[ObjectEntry], scope: &dyn Scope) -> Outcome {
+        let mut map = Map::with_capacity(entries.len());
+        for entry in entries {
+            match entry {
+                ObjectEntry::Field { key, value, .. } => {
+                    map.insert(key.clone(), self.eval(value, scope)?);
+                }
+                ObjectEntry::Spread(expr) => match self.eval(expr, scope)? {
+                    Value::Map(more) => {
+                        self.pay(more.len(), expr.span)?;
+                        map.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
+                    }
+                    other => return Err(wrong_spread(&other, "an object", "{}", expr)),
+                },
+            }
+        }
+        Ok(Value::map(map))
+    }
+
+    fn unary(&mut self, op: UnaryOp, operand: &Expr, span: Span, scope: &dyn Scope) -> Outcome {
+        match op {
+            UnaryOp::Not => self.bool(operand, scope).map(|bool| Value::Bool(!bool)),
+            UnaryOp::Negate => {
+                let value = self.eval(operand, scope)?;
+                ops::negate(&value).map_err(|fault| fault.at(span))
+            }
+        }
+    }
+
+    /// `left op right`. A chain (`a + b + c`, however long) is walked from its leftmost operand up, so that its length
+    /// costs no stack.
+    fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr, span: Span, scope: &dyn Scope) -> Outcome {
+        let mut chain = Vec::new();
+        let mut first = left;
+        while let ExprKind::Binary { op, left, right } = &first.kind {
+            self.pay(1, first.span)?;
+            chain.push((*op, &**right, first.span));
+            first = left;
+        }
+        let mut outcome = self.eval(first, scope);
+        let mut outcome_span = first.span;
+        for (op, right, span) in chain.into_iter().rev() {
+            outcome = self.apply(op, (outcome, outcome_span), right, span, scope);
+            outcome_span = span;
+        }
+        self.apply(op, (outcome, outcome_span), right, span, scope)
+    }
+
+    fn apply(&mut self, op: BinaryOp, left: (Outcome, Span), right: &Expr, span: Span, scope: &dyn Scope) -> Outcome {
+        let (left, left_span) = left;
+        match op {
+            BinaryOp::And => self.logic(false, expect_bool(left, left_span), right, scope),
+            BinaryOp::Or => self.logic(true, expect_bool(left, left_span), right, scope),
+            BinaryOp::Coalesce => match left? {
+                Value::Null => self.eval(right, scope),
+                value => Ok(value),
+            },
+            _ => {
+                let left = left?;
+                let right = self.eval(right, scope)?;
+                ops::binary(op, &left, &right, self.budget).map_err(|fault| fault.at(span))
+            }
+        }
+    }
+
+    /// `&&` (decided by false) and `||` (decided by true). As in CEL, an operand that decides absorbs the other's error,
+    /// whichever side it stands on. A used-up budget is absorbed by nothing.
+    fn logic(&mut self, decides: bool, left: Result<bool, EvalError>, right: &Expr, scope: &dyn Scope) -> Outcome {
+        match &left {
+            Ok(left) if *left == decides => return Ok(Value::Bool(decides)),
+            Err(error) if error.limit => return left.map(Value::Bool),
+            _ => {}
+        }
+        match (left, self.bool(right, scope)) {
+            (_, Ok(right)) if right == decides => Ok(Value::Bool(decides)),
+            (_, Err(error)) if error.limit => Err(error),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+            (Ok(_), Ok(right)) => Ok(Value::Bool(right)),
+        }
+    }
+
+    fn call(&mut self, name: &str, receiver: Option<&Expr>, args: &[Expr], span: Span, scope: &dyn Scope) -> Outcome {
+        let function =
+            functions::function(name).ok_or_else(|| Fault::wrong(functions::unknown_function(name)).at(span))?;
+        if let Some(problem) = function.arity_problem(receiver.is_some(), args.len()) {
+            return Err(Fault::wrong(problem).at(span));
+        }
+        let mut values = Vec::with_capacity(args.len() + 1);
+        for arg in receiver.into_iter().chain(args) {
+            values.push(self.eval(arg, scope)?);
+        }
+        function.call(&values, self.budget).map_err(|fault| fault.at(span))
+    }
+
+    fn template(&mut self, parts: &[TemplatePart], span: Span, scope: &dyn Scope) -> Outcome {
+        let mut text = String::new();
+        for part in parts {
+            let (written, at) = match part {
+                TemplatePart::Text(piece) => (push_text(&mut text, piece, self.budget), span),
+                TemplatePart::Expr(expr) => {
+                    let value = self.eval(expr, scope)?;
+                    (write_text(&value, &mut text, self.budget), expr.span)
+                }
+            };
+            written.map_err(|fault| fault.at(at))?;
+        }
+        Ok(Value::str(text))
+    }
+}
+
+/// True or false, or an error that says what it is instead.
+fn expect_bool(outcome: Outcome, span: Span) -> Result<bool, EvalError> {
+    match outcome? {
+        Value::Bool(bool) => Ok(bool),
+        other => {
+            let found = describe(&other);
+            Err(Fault::wrong(format!("a condition must be true or false, and this is {found}")).at(span))
+        }
+    }
+}
+
+fn wrong_spread(found: &Value, wanted: &str, empty: &str, expr: &Expr) -> EvalError {
+    let name = path_text(expr).map_or_else(|| "this".to_owned(), |path| format!("`{path}`"));
+    let hint = if matches!(found, Value::Null) { format!(": write `...(value ?? {empty})`") } else { String::new() };
+    let found = describe(found);
+    Fault::wrong(format!("`...` takes {wanted}, and {name} is {found}{hint}")).at(expr.span)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use super::{Map, Timestamp, Value};
+use super::{Map, Timestamp, Value, duration_text};
 
 impl PartialEq for Value {
     /// Equality as `==` in the language: `1 == 1.0`, maps by entries whatever their order.
@@ -126,22 +126,4 @@ impl<'de> Visitor<'de> for ValueVisitor {
         }
         Ok(Value::map(map))
     }
-}
-
-/// A length of time as the language writes it: `1h30m`, `250ms`, `0s`.
-pub fn duration_text(micros: i64) -> String {
-    const UNITS: [(u64, &str); 6] =
-        [(86_400_000_000, "d"), (3_600_000_000, "h"), (60_000_000, "m"), (1_000_000, "s"), (1_000, "ms"), (1, "us")];
-    if micros == 0 {
-        return "0s".to_owned();
-    }
-    let mut text = String::from(if micros < 0 { "-" } else { "" });
-    let mut rest = micros.unsigned_abs();
-    for (size, unit) in UNITS {
-        if rest >= size {
-            text.push_str(&format!("{}{unit}", rest / size));
-            rest %= size;
-        }
-    }
-    text
 }

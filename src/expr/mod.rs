@@ -2,18 +2,34 @@
 //!
 //! Invariant: total and pure. No clock, file, network or random source; every evaluation ends, within its budget.
 
+mod access;
 mod ast;
+mod canonical;
+mod comprehension;
+mod duration;
 mod eval;
+mod fault;
+mod functions;
 mod json;
+mod ops;
+mod size;
 mod span;
+#[cfg(test)]
+mod tests;
+mod text;
 mod time;
 mod types;
 mod value;
 
+pub use access::nearest;
 pub use ast::{BinaryOp, Expr, ExprKind, ListItem, MacroKind, ObjectEntry, TemplatePart, UnaryOp};
+pub use canonical::canonical_json;
+pub use duration::{duration_text, parse_duration};
 pub use eval::{Budget, EvalError, Scope, evaluate};
-pub use json::duration_text;
+pub use functions::{Form, Function, function, functions, unknown_function};
+pub use size::MAX_VALUE_DEPTH;
 pub use span::Span;
+pub use text::{describe, num_text, type_name};
 pub use time::Timestamp;
 pub use types::{FieldType, ObjectType, Type};
 pub use value::{Map, Value};

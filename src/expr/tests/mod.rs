@@ -1,0 +1,4 @@
+//! Tests of evaluation, on trees built by hand.
+
+mod build;
+mod evaluation;
