@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::plan::{Plan, TaskTypes};
+use crate::expr::{ObjectType, Span, Type};
+use crate::plan::{Plan, Runs, TaskType, TaskTypes};
 
-use super::{Diagnostic, Severity, Source};
+use super::ast::{File, TaskDecl};
+use super::check::codes::{NO_WORKFLOW, SOURCE_TOO_LARGE};
+use super::{Diagnostic, MAX_SOURCE_BYTES, Notation, Severity, Source, check, lower, parse_flow, parse_toml};
 
 /// What a source compiles to.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +27,58 @@ impl Compiled {
 
 /// Compiles a source: parses, checks and lowers it. Never fails and never panics: what is wrong is in the diagnostics.
 pub fn compile(source: &Source, task_types: &TaskTypes) -> Compiled {
-    let _ = (source, task_types);
-    Compiled::default()
+    if source.text.len() > MAX_SOURCE_BYTES {
+        return Compiled { plans: Vec::new(), diagnostics: vec![too_large(source)] };
+    }
+    let (file, mut diagnostics) = match source.notation {
+        Notation::Flow => parse_flow(source),
+        Notation::Toml => parse_toml(source),
+    };
+    if file.workflows.is_empty() && diagnostics.is_empty() {
+        diagnostics.push(no_workflow());
+    }
+    let known = with_declared(task_types, &file);
+    diagnostics.append(&mut check(&file, &known));
+    diagnostics.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
+    let mut compiled = Compiled { plans: Vec::new(), diagnostics };
+    if !compiled.has_errors() {
+        compiled.plans = file.workflows.iter().map(|workflow| Arc::new(lower(workflow, &known))).collect();
+    }
+    compiled
+}
+
+fn too_large(source: &Source) -> Diagnostic {
+    let message = format!("the source has {} bytes, and {MAX_SOURCE_BYTES} is the most", source.text.len());
+    Diagnostic::error(SOURCE_TOO_LARGE, message, Span::default()).help("split it into several workflows")
+}
+
+fn no_workflow() -> Diagnostic {
+    Diagnostic::error(NO_WORKFLOW, "there is no workflow here", Span::default())
+        .help("write `workflow name { … }`")
+}
+
+/// The task types with those that the file declares itself.
+pub fn with_declared(task_types: &TaskTypes, file: &File) -> TaskTypes {
+    let mut known = task_types.clone();
+    for declared in &file.tasks {
+        if task_types.get(&declared.name.value).is_none() {
+            known.insert(declared_type(declared));
+        }
+    }
+    known
+}
+
+fn declared_type(declared: &TaskDecl) -> TaskType {
+    let config = match declared.config.as_ref().map(|config| &config.value) {
+        Some(Type::Object(object)) => object.clone(),
+        Some(_) => ObjectType { fields: Vec::new(), open: true },
+        None => ObjectType::default(),
+    };
+    TaskType {
+        name: declared.name.value.clone(),
+        description: "declared in the source".into(),
+        config,
+        output: declared.output.as_ref().map_or(Type::Any, |output| output.value.clone()),
+        runs: Runs::Worker,
+    }
 }

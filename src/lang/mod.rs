@@ -3,10 +3,22 @@
 //! Invariant: pure. No file, clock or network; every mistake of a source is reported at once, and nothing panics.
 
 pub mod ast;
+mod builtin;
+mod check;
 mod compile;
+mod constant;
 mod diagnostic;
+mod lower;
+mod nearest;
 mod source;
+mod statements;
+mod toml;
+mod walk;
 
+pub use builtin::builtin_task_types;
+pub use check::check;
 pub use compile::{Compiled, compile};
 pub use diagnostic::{Diagnostic, Label, Severity};
+pub use lower::lower;
 pub use source::{MAX_NESTING, MAX_SOURCE_BYTES, MAX_STEPS, Notation, Source};
+pub use self::toml::parse_toml;

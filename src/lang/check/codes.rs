@@ -1,0 +1,95 @@
+//! The codes of what the checker, the flat notation's reader and `compile` find.
+
+/// The source is larger than the limit.
+pub const SOURCE_TOO_LARGE: &str = "E0001";
+/// Brackets or keys are nested deeper than the limit.
+pub const NESTED_TOO_DEEP: &str = "E0002";
+/// Nothing in the source.
+pub const NO_WORKFLOW: &str = "E0003";
+
+/// A name that nothing has.
+pub const UNKNOWN_NAME: &str = "E0201";
+/// A function that does not exist.
+pub const UNKNOWN_FUNCTION: &str = "E0202";
+/// A field that the type does not have.
+pub const UNKNOWN_FIELD: &str = "E0203";
+/// A name that is taken.
+pub const DUPLICATE_NAME: &str = "E0204";
+/// A name that the language keeps for itself.
+pub const RESERVED_NAME: &str = "E0205";
+/// A name written with `-` in an expression.
+pub const DASH_IN_EXPRESSION: &str = "E0206";
+/// A name used outside of where it is known.
+pub const OUT_OF_SCOPE: &str = "E0207";
+/// A step used where it has not run yet.
+pub const NOT_YET_RUN: &str = "E0208";
+/// A function called with too few or too many arguments.
+pub const WRONG_ARITY: &str = "E0209";
+/// A key written twice.
+pub const DUPLICATE_KEY: &str = "E0210";
+/// An expression of constants that always fails.
+pub const ALWAYS_FAILS: &str = "E0211";
+/// A name that is not written as names are.
+pub const BAD_NAME: &str = "E0212";
+
+/// A task type that nothing declares.
+pub const UNKNOWN_TASK_TYPE: &str = "E0301";
+/// A key that the task type does not take.
+pub const UNKNOWN_CONFIG: &str = "E0302";
+/// A key that the task type needs.
+pub const MISSING_CONFIG: &str = "E0303";
+/// A value whose type can't fit.
+pub const WRONG_TYPE: &str = "E0304";
+/// A word that is none of the enum's.
+pub const UNKNOWN_WORD: &str = "E0305";
+/// An operation of `data_transform` that can't be read.
+pub const BAD_TRANSFORM: &str = "E0306";
+/// A condition of `conditional` that can't be read.
+pub const BAD_CONDITION: &str = "E0307";
+/// None or several of what a step must have one of.
+pub const ONE_OF: &str = "E0308";
+/// A step that a `conditional` can't name.
+pub const BAD_TARGET: &str = "E0309";
+/// A key that a workflow does not have.
+pub const UNKNOWN_KEY: &str = "E0310";
+
+/// A word that is no policy.
+pub const UNKNOWN_POLICY: &str = "E0401";
+/// A length of time that can't be.
+pub const BAD_DURATION: &str = "E0402";
+/// A count that can't be.
+pub const BAD_COUNT: &str = "E0403";
+/// A policy written twice.
+pub const DUPLICATE_POLICY: &str = "E0404";
+/// A policy where it means nothing.
+pub const MISPLACED_POLICY: &str = "E0405";
+
+/// `after` names what is not beside it.
+pub const UNKNOWN_AFTER: &str = "E0501";
+/// Steps that wait for each other.
+pub const CYCLE: &str = "E0502";
+/// `after` outside of a `parallel`.
+pub const AFTER_OUTSIDE_PARALLEL: &str = "E0503";
+/// `yield` where it means nothing.
+pub const MISPLACED_YIELD: &str = "E0504";
+/// A statement that is never reached.
+pub const UNREACHABLE: &str = "E0505";
+/// A workflow that does nothing.
+pub const EMPTY_WORKFLOW: &str = "E0506";
+/// More steps than a plan may have.
+pub const TOO_MANY_STEPS: &str = "E0507";
+/// A word that begins no statement.
+pub const UNKNOWN_STATEMENT: &str = "E0508";
+/// A part of the language that this version does not run.
+pub const NOT_SUPPORTED: &str = "E0509";
+/// A statement where it can't stand.
+pub const MISPLACED_STATEMENT: &str = "E0510";
+
+/// Text that is not TOML.
+pub const TOML_SYNTAX: &str = "E0601";
+/// A key that the flat notation does not know.
+pub const TOML_UNKNOWN_KEY: &str = "E0602";
+/// A value of the wrong kind.
+pub const TOML_WRONG_KIND: &str = "E0603";
+/// A key that must be there.
+pub const TOML_MISSING_KEY: &str = "E0604";

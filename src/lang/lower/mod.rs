@@ -1,0 +1,103 @@
+//! From a checked syntax tree to a plan: defaults resolved, ids given, handlers' configuration in the engine's form.
+//!
+//! Invariant: it decides nothing that `check` should have told. On a tree with errors it gives some plan, and never panics.
+
+mod action;
+mod flow;
+mod guard;
+mod ids;
+mod message;
+mod policy;
+mod step;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::expr::{Expr, Value};
+use crate::plan::{InputField, Node, NodeId, NodeKind, PLAN_FORMAT, Plan, RetryPolicy, TaskTypes};
+
+use super::ast::{Field, PolicyKind, Workflow};
+use super::constant::{constant_text, constant_value, duration_ms};
+use guard::Guards;
+use ids::Ids;
+
+/// Lowers a workflow that has no errors.
+pub fn lower(workflow: &Workflow, task_types: &TaskTypes) -> Plan {
+    let mut lowering = Lowering {
+        task_types,
+        flat: workflow.flat,
+        guards: Guards::of(workflow),
+        ids: Ids::of(workflow),
+        nodes: Vec::new(),
+        steps: 0,
+        retry: policy::default_retry(&workflow.policies),
+    };
+    let root = lowering.block(Arc::from("root"), None, &workflow.body, workflow.span);
+    Plan {
+        format: PLAN_FORMAT,
+        workflow: workflow.name.value.clone(),
+        description: attribute(workflow, "description").and_then(constant_text),
+        labels: labels(workflow),
+        inputs: workflow.inputs.iter().map(input_field).collect(),
+        output: workflow.output.as_ref().map(|output| output.value.clone()),
+        settings: workflow.settings.iter().map(input_field).collect(),
+        output_is_data: workflow.flat,
+        timeout_ms: workflow.policies.iter().find_map(|policy| match &policy.kind {
+            PolicyKind::Timeout(duration) => duration_ms(duration),
+            _ => None,
+        }),
+        nodes: lowering.nodes,
+        root,
+    }
+}
+
+/// The work so far.
+struct Lowering<'a> {
+    task_types: &'a TaskTypes,
+    flat: bool,
+    guards: Guards,
+    ids: Ids,
+    nodes: Vec<Node>,
+    steps: u32,
+    retry: RetryPolicy,
+}
+
+impl Lowering<'_> {
+    /// Takes the next place, so that a parent comes before its children; `fill` says what it does.
+    fn reserve(&mut self, id: Arc<str>, parent: Option<NodeId>, span: crate::expr::Span) -> NodeId {
+        let at = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
+        self.nodes.push(Node { id, parent, span, kind: NodeKind::Block { children: Vec::new() } });
+        at
+    }
+
+    fn fill(&mut self, at: NodeId, kind: NodeKind) {
+        if let Some(node) = self.nodes.get_mut(at.0 as usize) {
+            node.kind = kind;
+        }
+    }
+}
+
+fn attribute<'a>(workflow: &'a Workflow, key: &str) -> Option<&'a Expr> {
+    workflow.attributes.iter().find(|attribute| &*attribute.key.value == key).map(|attribute| &attribute.value)
+}
+
+/// `labels`, and `metadata`, which is the same.
+fn labels(workflow: &Workflow) -> BTreeMap<String, serde_json::Value> {
+    let mut labels = BTreeMap::new();
+    for key in ["metadata", "labels"] {
+        let Some(Value::Map(entries)) = attribute(workflow, key).and_then(constant_value) else { continue };
+        for (key, value) in entries.iter() {
+            labels.insert(key.to_string(), serde_json::to_value(value).unwrap_or_default());
+        }
+    }
+    labels
+}
+
+fn input_field(field: &Field) -> InputField {
+    InputField {
+        name: field.name.value.clone(),
+        ty: field.ty.value.clone(),
+        default: field.default.clone(),
+        span: field.span,
+    }
+}
