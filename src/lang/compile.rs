@@ -53,8 +53,7 @@ fn too_large(source: &Source) -> Diagnostic {
 }
 
 fn no_workflow() -> Diagnostic {
-    Diagnostic::error(NO_WORKFLOW, "there is no workflow here", Span::default())
-        .help("write `workflow name { … }`")
+    Diagnostic::error(NO_WORKFLOW, "there is no workflow here", Span::default()).help("write `workflow name { … }`")
 }
 
 /// The task types with those that the file declares itself.

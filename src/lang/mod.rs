@@ -12,13 +12,17 @@ mod lower;
 mod nearest;
 mod source;
 mod statements;
+mod stub;
+#[cfg(test)]
+mod tests;
 mod toml;
 mod walk;
 
+pub use self::toml::parse_toml;
 pub use builtin::builtin_task_types;
 pub use check::check;
 pub use compile::{Compiled, compile};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use lower::lower;
 pub use source::{MAX_NESTING, MAX_SOURCE_BYTES, MAX_STEPS, Notation, Source};
-pub use self::toml::parse_toml;
+pub use stub::{parse_flow, parse_template, parse_type};

@@ -12,11 +12,11 @@ pub fn each_part<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
             visit(index);
         }
         ExprKind::List(items) => {
-            items.iter().for_each(|ListItem::Item(item) | ListItem::Spread(item)| visit(item));
+            items.iter().for_each(|(ListItem::Item(item) | ListItem::Spread(item))| visit(item));
         }
-        ExprKind::Object(entries) => entries
-            .iter()
-            .for_each(|ObjectEntry::Field { value, .. } | ObjectEntry::Spread(value)| visit(value)),
+        ExprKind::Object(entries) => {
+            entries.iter().for_each(|(ObjectEntry::Field { value, .. } | ObjectEntry::Spread(value))| visit(value))
+        }
         ExprKind::Unary { operand, .. } => visit(operand),
         ExprKind::Binary { left, right, .. } => {
             visit(left);
@@ -51,11 +51,11 @@ pub fn each_part_mut(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
             visit(index);
         }
         ExprKind::List(items) => {
-            items.iter_mut().for_each(|ListItem::Item(item) | ListItem::Spread(item)| visit(item));
+            items.iter_mut().for_each(|(ListItem::Item(item) | ListItem::Spread(item))| visit(item));
         }
-        ExprKind::Object(entries) => entries
-            .iter_mut()
-            .for_each(|ObjectEntry::Field { value, .. } | ObjectEntry::Spread(value)| visit(value)),
+        ExprKind::Object(entries) => {
+            entries.iter_mut().for_each(|(ObjectEntry::Field { value, .. } | ObjectEntry::Spread(value))| visit(value))
+        }
         ExprKind::Unary { operand, .. } => visit(operand),
         ExprKind::Binary { left, right, .. } => {
             visit(left);

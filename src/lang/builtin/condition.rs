@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use crate::expr::{Expr, ExprKind, ListItem, ObjectEntry, Span, Value};
+use crate::lang::Diagnostic;
 use crate::lang::check::codes::{BAD_CONDITION, MISSING_CONFIG, UNKNOWN_CONFIG};
 use crate::lang::nearest::did_you_mean;
-use crate::lang::Diagnostic;
 use crate::plan::{Condition, Operator};
 
 use super::path_of_text;
@@ -51,7 +51,9 @@ fn read_object(expr: &Expr, entries: &[ObjectEntry], diagnostics: &mut Vec<Diagn
     let mut named: Vec<(&Arc<str>, Span, &Expr)> = Vec::new();
     for entry in entries {
         match entry {
-            ObjectEntry::Field { key, key_span, value } if KEYS.contains(&&**key) => named.push((key, *key_span, value)),
+            ObjectEntry::Field { key, key_span, value } if KEYS.contains(&&**key) => {
+                named.push((key, *key_span, value))
+            }
             ObjectEntry::Field { key, key_span, .. } => {
                 let error = Diagnostic::error(UNKNOWN_CONFIG, format!("unknown key `{key}` of a condition"), *key_span);
                 diagnostics.push(did_you_mean(error, key, KEYS.iter().copied()));
@@ -92,11 +94,7 @@ fn read_group(key: &str, value: &Expr, diagnostics: &mut Vec<Diagnostic>) -> Opt
     Some(if key == "all" { Condition::All(conditions) } else { Condition::Any(conditions) })
 }
 
-fn read_test(
-    whole: &Expr,
-    named: &[(&Arc<str>, Span, &Expr)],
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Condition> {
+fn read_test(whole: &Expr, named: &[(&Arc<str>, Span, &Expr)], diagnostics: &mut Vec<Diagnostic>) -> Option<Condition> {
     let entry = |key: &str| named.iter().find(|(name, ..)| &***name == key).map(|(.., value)| *value);
     let mut need = |key: &str| {
         let found = entry(key);

@@ -58,11 +58,19 @@ fn http_request() -> TaskType {
     let config = vec![
         required("url", Type::String, "the address, `http` or `https`"),
         optional("method", one_of(&METHODS), "the method; `GET` where none is given"),
-        optional("headers", text_map(), "headers to send; `Idempotency-Key` is added to each attempt"),
+        optional(
+            "headers",
+            Type::Map(Box::new(scalar())),
+            "headers to send; `Idempotency-Key` is added to each attempt",
+        ),
         optional("query", Type::Map(Box::new(Type::Any)), "parameters added to the address, encoded"),
         optional("body", Type::Any, "what is sent: text as it is, anything else as JSON"),
-        optional("auth", auth(), "`{ type: \"basic\", username, password }` or `{ type: \"bearer\", token }`"),
-        optional("expect_status", expect_status(), "the statuses that are no failure; below 400 where none are given"),
+        optional("auth", auth(), "`{ bearer: token }` or `{ basic: { username, password } }`"),
+        optional(
+            "expect_status",
+            expect_status(),
+            "the statuses that are no failure: `201`, a class such as `\"2xx\"`, or a list; below 400 where nothing is said",
+        ),
         optional("follow_redirects", Type::Bool, "whether redirects are followed; `true` where nothing is said"),
         optional("max_response_bytes", Type::Int, "the largest response that is taken, in bytes"),
     ];
@@ -75,21 +83,32 @@ fn http_request() -> TaskType {
     task_type("http_request", description, config, Type::Object(output), Runs::Worker)
 }
 
+/// By key (`{ bearer: … }`, `{ basic: { … } }`), or with the kind as `type` beside its fields.
 fn auth() -> Type {
-    let basic = vec![
-        required("type", Type::Literal("basic".into()), "HTTP Basic"),
-        required("username", Type::String, "the user"),
-        required("password", Type::String, "the password"),
-    ];
-    let bearer = vec![
-        required("type", Type::Literal("bearer".into()), "a bearer token"),
-        required("token", Type::String, "the token"),
-    ];
-    Type::Union(vec![Type::Object(object(basic)), Type::Object(object(bearer))])
+    let kind = |word: &str| required("type", Type::Literal(word.into()), "the kind");
+    let token = || required("token", Type::String, "the token");
+    let user = || {
+        [
+            required("username", Type::String, "the user"),
+            optional("password", Type::String, "the password, empty where none is given"),
+        ]
+    };
+    let basic = Type::Object(object(user().into()));
+    Type::Union(vec![
+        Type::Object(object(vec![required("bearer", Type::String, "a token")])),
+        Type::Object(object(vec![required("basic", basic, "a user and a password")])),
+        Type::Object(object(vec![kind("bearer"), token()])),
+        Type::Object(object([vec![kind("basic")], user().into()].concat())),
+    ])
 }
 
 fn expect_status() -> Type {
-    Type::Union(vec![Type::Int, Type::List(Box::new(Type::Int))])
+    let status = Type::Union(vec![Type::Int, Type::String]);
+    Type::Union(vec![Type::Int, Type::String, Type::List(Box::new(status))])
+}
+
+fn scalar() -> Type {
+    Type::Union(vec![Type::String, Type::Number, Type::Bool, Type::Null])
 }
 
 fn data_transform() -> TaskType {
@@ -116,7 +135,8 @@ fn delay() -> TaskType {
 
 fn conditional() -> TaskType {
     let names = || Type::Union(vec![Type::String, Type::List(Box::new(Type::String))]);
-    let condition = "`{ field, operator, value }`, `{ all: […] }`, `{ any: […] }` or `{ not: … }` of these, or an expression";
+    let condition =
+        "`{ field, operator, value }`, `{ all: […] }`, `{ any: […] }` or `{ not: … }` of these, or an expression";
     let config = vec![
         required("condition", Type::Any, condition),
         optional("then", names(), "the later steps that run where it holds (the flat notation and JSON alone)"),
@@ -149,6 +169,7 @@ fn workflow() -> TaskType {
     task_type("workflow", description, config, Type::Any, Runs::Engine)
 }
 
+#[allow(dead_code)]
 /// The words of an enum type, where it is one.
 pub(super) fn enum_words(ty: &Type) -> Option<Vec<Arc<str>>> {
     match ty {

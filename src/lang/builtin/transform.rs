@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use crate::expr::{Expr, ExprKind, ListItem, ObjectEntry, Span, Type, Value};
+use crate::lang::Diagnostic;
 use crate::lang::check::codes::{BAD_TRANSFORM, MISSING_CONFIG, UNKNOWN_CONFIG};
 use crate::lang::nearest::did_you_mean;
-use crate::lang::Diagnostic;
 use crate::plan::{TransformOp, ValuePath};
 
 use super::path_of_text;
@@ -40,7 +40,8 @@ const CASTS: &[(&str, Type)] = &[
 pub fn read_transforms(list: &Expr, diagnostics: &mut Vec<Diagnostic>) -> Vec<TransformOp> {
     let ExprKind::List(items) = &list.kind else {
         let message = "`transforms` must be written as a list";
-        diagnostics.push(Diagnostic::error(BAD_TRANSFORM, message, list.span).help("write `[{ rename: { from, to } }]`"));
+        diagnostics
+            .push(Diagnostic::error(BAD_TRANSFORM, message, list.span).help("write `[{ rename: { from, to } }]`"));
         return Vec::new();
     };
     items

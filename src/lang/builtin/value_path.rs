@@ -58,7 +58,9 @@ mod tests {
 
     #[test]
     fn what_is_no_path_is_refused() {
-        for text in ["", ".", "a.", ".a", "a..b", "a[", "a[]", "a[x]", "a[-1]", "a b", "\"a\": 1", "a[99999999999999999999]"] {
+        for text in
+            ["", ".", "a.", ".a", "a..b", "a[", "a[]", "a[x]", "a[-1]", "a b", "\"a\": 1", "a[99999999999999999999]"]
+        {
             assert_eq!(path_of_text(text), None, "{text}");
         }
     }

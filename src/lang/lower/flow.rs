@@ -71,7 +71,13 @@ impl Lowering<'_> {
         at
     }
 
-    fn branches(&mut self, arms: &[(Expr, Vec<Stmt>)], otherwise: Option<&[Stmt]>, parent: NodeId, span: Span) -> NodeId {
+    fn branches(
+        &mut self,
+        arms: &[(Expr, Vec<Stmt>)],
+        otherwise: Option<&[Stmt]>,
+        parent: NodeId,
+        span: Span,
+    ) -> NodeId {
         let id = self.ids.counted("if");
         let at = self.reserve(id.clone(), Some(parent), span);
         let mut taken = Vec::new();

@@ -32,7 +32,7 @@ pub fn targets(step: &Step, key: &str) -> Vec<Name> {
     };
     match &attribute.value.kind {
         ExprKind::List(items) => {
-            items.iter().filter_map(|ListItem::Item(item) | ListItem::Spread(item)| name(item)).collect()
+            items.iter().filter_map(|(ListItem::Item(item) | ListItem::Spread(item))| name(item)).collect()
         }
         _ => name(&attribute.value).into_iter().collect(),
     }

@@ -25,7 +25,6 @@ use ids::Ids;
 pub fn lower(workflow: &Workflow, task_types: &TaskTypes) -> Plan {
     let mut lowering = Lowering {
         task_types,
-        flat: workflow.flat,
         guards: Guards::of(workflow),
         ids: Ids::of(workflow),
         nodes: Vec::new(),
@@ -54,7 +53,6 @@ pub fn lower(workflow: &Workflow, task_types: &TaskTypes) -> Plan {
 /// The work so far.
 struct Lowering<'a> {
     task_types: &'a TaskTypes,
-    flat: bool,
     guards: Guards,
     ids: Ids,
     nodes: Vec<Node>,

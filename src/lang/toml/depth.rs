@@ -65,6 +65,9 @@ mod tests {
         assert!(too_deep(&format!("a = {}", "{b=".repeat(100_000))).is_some());
         assert!(too_deep(&format!("{} = 1", vec!["a"; 100_000].join("."))).is_some());
         assert!(too_deep(&format!("[{}]", vec!["\"a\""; 100_000].join("."))).is_some());
-        assert_eq!(too_deep(&format!("a = \"{0}\" # {0}\nb = '{0}'\nc = \"\"\"\n\\\"{0}\n\"\"\"", "[".repeat(1000))), None);
+        assert_eq!(
+            too_deep(&format!("a = \"{0}\" # {0}\nb = '{0}'\nc = \"\"\"\n\\\"{0}\n\"\"\"", "[".repeat(1000))),
+            None
+        );
     }
 }

@@ -83,9 +83,7 @@ impl Reader<'_> {
     /// `after = ["a", "b"]` or `after = "a"`.
     pub fn after(&mut self, key: &Spanned<toml::de::DeString<'_>>, value: &Spanned<DeValue<'_>>) -> Option<Policy> {
         let names: Vec<Name> = match value.get_ref() {
-            DeValue::Array(items) => {
-                items.iter().filter_map(|item| self.plain_text("a step's name", item)).collect()
-            }
+            DeValue::Array(items) => items.iter().filter_map(|item| self.plain_text("a step's name", item)).collect(),
             _ => self.plain_text("`after`", value).into_iter().collect(),
         };
         Some(policy(key_name(key), span_of(value), PolicyKind::After(names)))

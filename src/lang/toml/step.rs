@@ -14,7 +14,8 @@ const KEYS: &[&str] =
     &["name", "task", "with", "timeout", "retry", "after", "when", "for_each", "parallel", "queue", "output"];
 
 /// Keys that the language has and this version does not run.
-const RESERVED: &[&str] = &["undo", "heartbeat", "priority", "irreversible", "idempotent", "at_most_once", "cache", "rate"];
+const RESERVED: &[&str] =
+    &["undo", "heartbeat", "priority", "irreversible", "idempotent", "at_most_once", "cache", "rate"];
 
 /// The variable of `for_each`.
 const ITEM: &str = "item";
@@ -76,7 +77,11 @@ impl Reader<'_> {
         let statement = match (parts.list, parts.parallel) {
             (Some(list), parallel) => each(&name, list, parallel.map(|(_, count)| count), statement),
             (None, Some((keyword, _))) => {
-                self.missing_key("`parallel` needs a `for_each`", keyword.span, "write `for_each = \"${input.items}\"`");
+                self.missing_key(
+                    "`parallel` needs a `for_each`",
+                    keyword.span,
+                    "write `for_each = \"${input.items}\"`",
+                );
                 statement
             }
             (None, None) => statement,

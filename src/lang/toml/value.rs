@@ -23,9 +23,7 @@ impl Reader<'_> {
             DeValue::Float(float) => ExprKind::Literal(self.float(value, float.as_str())),
             DeValue::Boolean(bool) => ExprKind::Literal(Value::Bool(*bool)),
             DeValue::Datetime(at) => ExprKind::Literal(datetime(&at.to_string())),
-            DeValue::Array(items) => {
-                ExprKind::List(items.iter().map(|item| ListItem::Item(self.expr(item))).collect())
-            }
+            DeValue::Array(items) => ExprKind::List(items.iter().map(|item| ListItem::Item(self.expr(item))).collect()),
             DeValue::Table(table) => ExprKind::Object(
                 entries(table)
                     .into_iter()

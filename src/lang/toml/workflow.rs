@@ -11,19 +11,8 @@ use crate::lang::ast::{Attribute, Field, Name, Policy, PolicyKind, Stmt, StmtKin
 use super::{Reader, entries, get, key_name, span_of};
 
 /// The keys of a workflow.
-const KEYS: &[&str] = &[
-    "name",
-    "description",
-    "labels",
-    "metadata",
-    "timeout",
-    "retry",
-    "input",
-    "settings",
-    "output",
-    "step",
-    "on",
-];
+const KEYS: &[&str] =
+    &["name", "description", "labels", "metadata", "timeout", "retry", "input", "settings", "output", "step", "on"];
 
 impl Reader<'_> {
     /// The workflow that the document is.
