@@ -197,7 +197,7 @@ pub struct WorkflowFilter {
     pub offset: u64,
 }
 
-/// A version to be published, whole.
+/// A version to be published, whole. The workflow's name, description and labels are its plan's.
 #[derive(Clone, Debug)]
 pub struct NewVersion {
     /// The workflow's id, where it is new.
@@ -225,9 +225,10 @@ pub trait WorkflowStore: Send + Sync + 'static {
     async fn workflow_update(&self, workflow: &Workflow) -> StoreResult<()>;
     /// Deletes a workflow with its versions, steps and ended executions. A live execution is a `Conflict`.
     async fn workflow_delete(&self, id: WorkflowId) -> StoreResult<()>;
-    /// Publishes a version: the next number, its plan's steps as `workflow_steps`, active at once. The workflow is made
-    /// where there is none of that name. One transaction.
-    async fn version_publish(&self, new: &NewVersion) -> StoreResult<(Workflow, Version)>;
+    /// Publishes versions, all or none in one transaction: each gets the next number of its workflow, its plan's steps as
+    /// `workflow_steps`, and is active at once. A workflow is made where there is none of that name. A source may hold
+    /// several workflows, hence the slice; what is given comes back in the same order.
+    async fn version_publish(&self, new: &[NewVersion]) -> StoreResult<Vec<(Workflow, Version)>>;
     /// One version.
     async fn version_find(&self, workflow: WorkflowId, n: i64) -> StoreResult<Option<Version>>;
     /// All versions of a workflow, newest first.
