@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Span, Value};
 
-/// An expression and where it was written.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// An expression and where it was written. Stored plans keep it flat (`flat.rs`).
+#[derive(Clone, Debug, PartialEq)]
 pub struct Expr {
     /// What it is.
     pub kind: ExprKind,
@@ -18,8 +18,7 @@ pub struct Expr {
 }
 
 /// The kinds of expression.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ExprKind {
     /// `12`, `"text"`, `true`, `null`, `1h30m`.
     Literal(Value),
@@ -50,8 +49,7 @@ pub enum ExprKind {
 }
 
 /// An entry of a list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ListItem {
     /// One item.
     Item(Expr),
@@ -60,8 +58,7 @@ pub enum ListItem {
 }
 
 /// An entry of an object.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ObjectEntry {
     /// `key: value`; `key_span` is the key's own place.
     Field { key: Arc<str>, key_span: Span, value: Expr },
@@ -70,8 +67,7 @@ pub enum ObjectEntry {
 }
 
 /// A piece of an interpolated string.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum TemplatePart {
     /// Literal text, its escapes resolved.
     Text(Arc<str>),

@@ -35,6 +35,24 @@ fn int_equals(int: i64, double: f64) -> bool {
         && double as i64 == int
 }
 
+impl Value {
+    /// As JSON: times become text, and a number that JSON cannot hold null.
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(bool) => Json::Bool(*bool),
+            Self::Int(int) => Json::from(*int),
+            Self::Num(num) => Json::from(*num),
+            Self::Str(text) => Json::from(&**text),
+            Self::Duration(micros) => Json::from(duration_text(*micros)),
+            Self::Timestamp(micros) => Json::from(Timestamp(*micros).to_string()),
+            Self::List(items) => items.iter().map(Self::to_json).collect(),
+            Self::Map(map) => map.iter().map(|(key, value)| (key.to_string(), value.to_json())).collect(),
+        }
+    }
+}
+
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

@@ -3,15 +3,18 @@
 //! Invariant: total and pure. No clock, file, network or random source; every evaluation ends, within its budget.
 
 mod access;
+mod admit;
 mod ast;
 mod canonical;
 mod comprehension;
 mod duration;
 mod eval;
 mod fault;
+mod flat;
 mod functions;
 mod json;
 mod ops;
+mod schema;
 mod size;
 mod span;
 #[cfg(test)]
@@ -22,14 +25,16 @@ mod types;
 mod value;
 
 pub use access::nearest;
+pub use admit::Mismatch;
 pub use ast::{BinaryOp, Expr, ExprKind, ListItem, MacroKind, ObjectEntry, TemplatePart, UnaryOp};
 pub use canonical::canonical_json;
 pub use duration::{duration_text, parse_duration};
 pub use eval::{Budget, EvalError, Scope, evaluate};
 pub use functions::{Form, Function, function, functions, unknown_function};
+pub use schema::{schema_from_type, type_from_schema};
 pub use size::MAX_VALUE_DEPTH;
 pub use span::Span;
 pub use text::{describe, num_text, type_name};
-pub use time::Timestamp;
+pub use time::{Timestamp, parse_timestamp};
 pub use types::{FieldType, ObjectType, Type};
 pub use value::{Map, Value};

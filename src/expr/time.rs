@@ -38,6 +38,13 @@ impl Timestamp {
     }
 }
 
+/// A moment in microseconds since 1970, from its text in RFC 3339; finer digits are cut. None where the text is something
+/// else, or the year is not one of 1 to 9999.
+pub fn parse_timestamp(text: &str) -> Option<i64> {
+    let micros = DateTime::parse_from_rfc3339(text).ok()?.timestamp_micros();
+    super::ops::TIMESTAMPS.contains(&micros).then_some(micros)
+}
+
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC with as many digits of the second as it needs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

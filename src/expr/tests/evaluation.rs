@@ -303,3 +303,19 @@ fn an_error_stands_where_the_operator_does() {
     }
     assert_eq!(eval(&tree).unwrap_err().span, Span::new(7, 12));
 }
+
+#[test]
+fn a_stored_chain_reads_back_however_long() {
+    let chain = (0..1_000).fold(lit(true), |left, _| binary(left, BinaryOp::And, lit(Value::Duration(5))));
+    let read: Expr = serde_json::from_str(&serde_json::to_string(&chain).unwrap()).unwrap();
+    assert_eq!(read, chain);
+}
+
+#[test]
+fn nodes_that_do_not_fit_together_are_refused() {
+    for wrong in
+        [r#"[]"#, r#"[["index",0,0]]"#, r#"[[{"name":"a"},0,0],[{"name":"b"},0,0]]"#, r#"[[{"list":[true]},0,0]]"#]
+    {
+        assert!(serde_json::from_str::<Expr>(wrong).is_err(), "{wrong}");
+    }
+}
