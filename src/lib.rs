@@ -17,4 +17,5 @@ pub mod lang;
 pub mod plan;
 pub mod queue;
 pub mod service;
+pub mod store;
 pub mod worker;

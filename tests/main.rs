@@ -3,3 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics fails, as it should")]
 
 mod layout;
+mod migrations;
+mod store;
+mod store_commit;
+mod support;

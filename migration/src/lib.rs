@@ -1,1 +1,31 @@
-//! The migrations of the database. Forward only; never imports an entity.
+//! The migrations of the database. Forward only; never imports an entity, since an entity changes its meaning with time.
+//!
+//! Each migration is SQL text with a few type names left open (`dialect`), so that the tables read as they are in both
+//! databases. Once released a migration is never edited; what it made is changed by a later one.
+//!
+//! What holds for every table:
+//! - Timestamps are 64-bit integers, microseconds since 1970 in UTC: exact in both databases, cheap and comparable.
+//! - UUIDs are `uuid` in PostgreSQL and 16-byte blobs in SQLite.
+//! - JSON is text, written and read whole; the database never looks into it.
+//! - Text compares by its bytes in both, so that lists and cursors have one order.
+
+use sea_orm_migration::prelude::*;
+
+mod dialect;
+mod m0001_workflows;
+mod m0002_executions;
+mod m0003_partitions;
+
+/// All migrations, in order.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_workflows::Migration),
+            Box::new(m0002_executions::Migration),
+            Box::new(m0003_partitions::Migration),
+        ]
+    }
+}

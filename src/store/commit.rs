@@ -1,0 +1,202 @@
+//! The commit: the rows of many executions in one transaction. The one way in which executions are written.
+//!
+//! In this order, in one transaction: the epochs are proved, starts are inserted, then changes of executions, steps, logs and
+//! controls are written, each kind as one statement of many rows. What was fenced or refused is left out first.
+//!
+//! Rows guard themselves by `seq`: a row replaces another only if its `seq` is greater, so that a commit that is tried
+//! again, or comes late, changes nothing. COMPLETED and CANCELLED are final; FAILED gives way to a later `seq` alone, which
+//! is a retry's.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+
+use crate::engine::{ExecutionUpdate, StepRow};
+use crate::ids::{Epoch, ExecutionId, PARTITIONS, PartitionId};
+use crate::service::model::Execution;
+use crate::service::ports::{Commit, Committed, StoreResult};
+
+use super::bulk::{self, Kind, Row, Shape};
+use super::{row, starts};
+
+const UPDATE_COLUMNS: &[(&str, Kind)] = &[
+    ("id", Kind::Uuid),
+    ("status", Kind::Words),
+    ("seq", Kind::Int),
+    ("retry_count", Kind::Int),
+    ("output", Kind::Text),
+    ("error", Kind::Text),
+    ("wake_at", Kind::Int),
+    ("started_at", Kind::Int),
+    ("completed_at", Kind::Int),
+    ("cancel_requested_at", Kind::Int),
+];
+
+const UPDATE: &str = "
+UPDATE workflow_executions AS old
+SET status = new.status, seq = new.seq, retry_count = new.retry_count, output = new.output, error = new.error,
+    wake_at = new.wake_at, started_at = new.started_at, completed_at = new.completed_at,
+    cancel_requested_at = new.cancel_requested_at
+FROM new
+WHERE old.id = new.id AND new.seq > old.seq AND old.status NOT IN ('completed', 'cancelled')";
+
+const STEP_COLUMNS: &[(&str, Kind)] = &[
+    ("execution_id", Kind::Uuid),
+    ("path", Kind::Words),
+    ("attempt", Kind::Int),
+    ("seq", Kind::Int),
+    ("partition", Kind::Small),
+    ("name", Kind::Words),
+    ("step_order", Kind::Int),
+    ("task_type", Kind::Words),
+    ("status", Kind::Words),
+    ("input", Kind::Text),
+    ("output", Kind::Text),
+    ("error", Kind::Text),
+    ("wake_at", Kind::Int),
+    ("created_at", Kind::Int),
+    ("started_at", Kind::Int),
+    ("completed_at", Kind::Int),
+];
+
+const STEP_CONFLICT: &str = "
+ON CONFLICT (execution_id, path, attempt) DO UPDATE
+SET seq = excluded.seq, name = excluded.name, step_order = excluded.step_order, task_type = excluded.task_type,
+    status = excluded.status, input = excluded.input, output = excluded.output, error = excluded.error,
+    wake_at = excluded.wake_at, created_at = excluded.created_at, started_at = excluded.started_at,
+    completed_at = excluded.completed_at
+WHERE excluded.seq > step_executions.seq";
+
+const LOG_COLUMNS: &[(&str, Kind)] = &[
+    ("execution_id", Kind::Uuid),
+    ("level", Kind::Words),
+    ("message", Kind::Words),
+    ("details", Kind::Text),
+    ("path", Kind::Text),
+    ("at", Kind::Int),
+];
+
+const CONTROL_COLUMNS: &[(&str, Kind)] =
+    &[("execution_id", Kind::Uuid), ("seq", Kind::Int), ("control", Kind::Text), ("at", Kind::Int)];
+
+/// Writes a commit in a transaction that the caller began; this ends it.
+pub(super) async fn commit(transaction: DatabaseTransaction, commit: &Commit) -> StoreResult<Committed> {
+    let owned = Owned::prove(&transaction, &commit.leases).await?;
+    let starts = starts_of(commit, &owned);
+    let started = starts::insert(&transaction, &starts).await?;
+    let refused = started.refuses();
+    let keep = |id: ExecutionId| owned.holds(id) && !refused.contains(&id);
+
+    let changes = commit.executions.iter().filter(|update| keep(update.id) && !started.inserted.contains(&update.id));
+    write_changes(&transaction, changes).await?;
+    write_steps(&transaction, commit.steps.iter().filter(|step| keep(step.execution))).await?;
+    let logs = commit.logs.iter().filter(|(id, _)| keep(*id));
+    let logs = logs.map(|(id, entry)| row::log_cells(*id, entry)).collect();
+    insert(&transaction, "execution_logs", LOG_COLUMNS, "", logs).await?;
+    let controls = commit.controls.iter().filter(|control| keep(control.execution)).map(row::control_cells).collect();
+    insert(&transaction, "execution_controls", CONTROL_COLUMNS, "ON CONFLICT DO NOTHING", controls).await?;
+
+    transaction.commit().await?;
+    Ok(Committed { existing: started.existing, fenced: owned.fenced })
+}
+
+/// The starts of partitions that are owned, each with its change of the same commit applied.
+fn starts_of(commit: &Commit, owned: &Owned) -> Vec<Execution> {
+    let mut starts: Vec<Execution> = commit.starts.iter().filter(|start| owned.holds(start.id)).cloned().collect();
+    if !starts.is_empty() {
+        let changes: HashMap<ExecutionId, &ExecutionUpdate> =
+            commit.executions.iter().map(|new| (new.id, new)).collect();
+        for start in &mut starts {
+            if let Some(change) = changes.get(&start.id).filter(|change| change.seq > start.seq) {
+                starts::apply(start, change);
+            }
+        }
+    }
+    starts
+}
+
+async fn write_changes<'a>(
+    transaction: &DatabaseTransaction,
+    changes: impl Iterator<Item = &'a ExecutionUpdate>,
+) -> StoreResult<()> {
+    let changes = latest(changes.collect(), |change| (change.id, change.seq));
+    let before = format!("WITH new ({}) AS (", bulk::names(UPDATE_COLUMNS));
+    let after = format!("){UPDATE}");
+    let shape = Shape { columns: UPDATE_COLUMNS, before: &before, after: &after };
+    Ok(bulk::execute(transaction, &shape, changes.into_iter().map(row::update_cells).collect()).await?)
+}
+
+async fn write_steps<'a>(
+    transaction: &DatabaseTransaction,
+    steps: impl Iterator<Item = &'a StepRow>,
+) -> StoreResult<()> {
+    let steps = latest(steps.collect(), |step| ((step.execution, step.path.as_str(), step.attempt), step.seq));
+    let rows = steps.into_iter().map(row::step_cells).collect();
+    insert(transaction, "step_executions", STEP_COLUMNS, STEP_CONFLICT, rows).await
+}
+
+/// Of several rows of one key, the latest alone: PostgreSQL takes one of each in a statement.
+fn latest<'a, T, K: Ord + Hash>(mut rows: Vec<&'a T>, key_and_seq: impl Fn(&'a T) -> (K, i64)) -> Vec<&'a T> {
+    let mut seen = HashSet::with_capacity(rows.len());
+    if rows.iter().all(|row| seen.insert(key_and_seq(row).0)) {
+        return rows;
+    }
+    rows.sort_by_cached_key(|row| key_and_seq(row));
+    rows.reverse();
+    rows.dedup_by(|earlier, later| key_and_seq(earlier).0 == key_and_seq(later).0);
+    rows
+}
+
+async fn insert(
+    transaction: &DatabaseTransaction,
+    table: &str,
+    columns: &bulk::Columns,
+    conflict: &str,
+    rows: Vec<Row>,
+) -> StoreResult<()> {
+    let before = bulk::insert_into(table, columns);
+    Ok(bulk::execute(transaction, &Shape { columns, before: &before, after: conflict }, rows).await?)
+}
+
+/// Which partitions this process proved to own.
+struct Owned {
+    held: [bool; PARTITIONS as usize],
+    fenced: Vec<PartitionId>,
+}
+
+impl Owned {
+    /// Compares the epochs with the database's. On PostgreSQL the rows stay locked until the end of the transaction, so
+    /// that nobody takes a partition between the proof and the commit; SQLite has one writer anyway.
+    async fn prove(transaction: &DatabaseTransaction, leases: &[(PartitionId, Epoch)]) -> StoreResult<Self> {
+        let mut owned = Self { held: [false; PARTITIONS as usize], fenced: Vec::new() };
+        let epochs = epochs(transaction, leases).await?;
+        for (partition, epoch) in leases {
+            match owned.held.get_mut(usize::from(partition.0)) {
+                Some(held) if epochs.get(partition) == Some(epoch) => *held = true,
+                _ => owned.fenced.push(*partition),
+            }
+        }
+        Ok(owned)
+    }
+
+    fn holds(&self, id: ExecutionId) -> bool {
+        self.held[usize::from(id.partition().0)]
+    }
+}
+
+async fn epochs(
+    transaction: &DatabaseTransaction,
+    leases: &[(PartitionId, Epoch)],
+) -> StoreResult<HashMap<PartitionId, Epoch>> {
+    let statement = match transaction.get_database_backend() {
+        DbBackend::Sqlite => Statement::from_string(DbBackend::Sqlite, "SELECT id, epoch FROM partitions"),
+        backend => {
+            let ids: Vec<i16> = leases.iter().filter_map(|(partition, _)| i16::try_from(partition.0).ok()).collect();
+            let sql = "SELECT id, epoch FROM partitions WHERE id = ANY($1) ORDER BY id FOR SHARE";
+            Statement::from_sql_and_values(backend, sql, [ids.into()])
+        }
+    };
+    let rows = transaction.query_all_raw(statement).await?;
+    rows.iter().map(super::executions::lease).collect()
+}

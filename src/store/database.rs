@@ -1,0 +1,171 @@
+//! Opening a database: its connections, its owner, its tables.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use stepwell_migration::Migrator;
+
+use crate::service::ports::StoreResult;
+
+use super::options::Address;
+use super::ownership::Ownership;
+use super::{OpenError, Options};
+
+/// The key of the advisory lock under which a PostgreSQL database is migrated.
+const MIGRATE_LOCK: i64 = 0x5354_4550_5745_4C02;
+
+/// Connections that write to a PostgreSQL database. More than the committers there are gain nothing.
+const POSTGRES_WRITERS: u32 = 4;
+
+/// How much of a SQLite database each connection keeps in memory, in KiB.
+const SQLITE_CACHE_KIB: u32 = 32 * 1024;
+
+/// An open database. Implements `Store`.
+pub struct Database {
+    /// SQLite: one connection, since one writes at a time. PostgreSQL: a few.
+    write: DatabaseConnection,
+    /// Connections that read, so that a list never waits for a commit.
+    pub(super) read: DatabaseConnection,
+    /// The lock of the process that serves this database, released when this is dropped.
+    _ownership: Option<Ownership>,
+}
+
+impl Database {
+    /// Connects, takes the ownership where `options.exclusive`, and brings the tables up to date.
+    ///
+    /// # Errors
+    /// A wrong address, a database that does not answer, one that another process serves, or tables of a newer release.
+    pub async fn open(options: &Options) -> Result<Arc<Self>, OpenError> {
+        let address = Address::parse(&options.url)?;
+        let database = match &address {
+            Address::Sqlite(path) => Self::open_sqlite(path, &address.name(), options).await?,
+            Address::Postgres(url) => Self::open_postgres(url, &address.name(), options).await?,
+        };
+        let migrated = database.migrate().await;
+        migrated.map_err(|error| OpenError::Migrate { name: address.name(), reason: error.to_string() })?;
+        Ok(Arc::new(database))
+    }
+
+    async fn open_sqlite(path: &Path, name: &str, options: &Options) -> Result<Self, OpenError> {
+        let ownership = if options.exclusive { Some(Ownership::of_file(path, name)?) } else { None };
+        // The writer comes first: it makes the file, and the readers' shared memory with it.
+        let write = connect(sqlite(path, options, 1, false), name).await?;
+        let read = connect(sqlite(path, options, options.max_connections.max(1), true), name).await?;
+        Ok(Self { write, read, _ownership: ownership })
+    }
+
+    async fn open_postgres(url: &str, name: &str, options: &Options) -> Result<Self, OpenError> {
+        let ownership = if options.exclusive {
+            let session = connect(postgres(url, options, 1, KEEPALIVE), name).await?;
+            Some(Ownership::of_session(session, name).await?)
+        } else {
+            None
+        };
+        let write = connect(postgres(url, options, POSTGRES_WRITERS, SHORT_JOINS), name).await?;
+        let read = connect(postgres(url, options, options.max_connections.max(1), &[]), name).await?;
+        Ok(Self { write, read, _ownership: ownership })
+    }
+
+    /// Which database this is: `sqlite` or `postgres`.
+    pub fn kind(&self) -> &'static str {
+        match self.write.get_database_backend() {
+            DbBackend::Sqlite => "sqlite",
+            _ => "postgres",
+        }
+    }
+
+    /// Begins a transaction that writes. On SQLite it is immediate: it waits for its turn at once, and never finds out later
+    /// that it read what another has changed.
+    pub(super) async fn begin(&self) -> StoreResult<DatabaseTransaction> {
+        Ok(self.begin_write().await?)
+    }
+
+    /// Begins a transaction that reads, and sees one moment.
+    pub(super) async fn begin_snapshot(&self) -> StoreResult<DatabaseTransaction> {
+        let isolation = match self.read.get_database_backend() {
+            DbBackend::Sqlite => None,
+            _ => Some(IsolationLevel::RepeatableRead),
+        };
+        Ok(self.read.begin_with_config(isolation, None).await?)
+    }
+
+    async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
+        let mode = match self.write.get_database_backend() {
+            DbBackend::Sqlite => Some(SqliteTransactionMode::Immediate),
+            _ => None,
+        };
+        let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
+        self.write.begin_with_options(options).await
+    }
+
+    /// Runs the migrations that are missing, in one transaction and one process at a time: all of them or none.
+    async fn migrate(&self) -> Result<(), DbErr> {
+        use sea_orm_migration::MigratorTrait;
+        let transaction = self.begin_write().await?;
+        if transaction.get_database_backend() == DbBackend::Postgres {
+            // A migration may take longer than any statement of ours, and so may the wait for another process's.
+            transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+            transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATE_LOCK})")).await?;
+        }
+        Migrator::up(&transaction, None).await?;
+        transaction.commit().await
+    }
+}
+
+/// Settings of the session that holds the ownership: when its host vanishes the server lets go within half a minute.
+const KEEPALIVE: &[(&str, &str)] =
+    &[("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")];
+
+/// Settings of writers: a commit's rows are few beside its tables, and looking them up one by one always wins.
+const SHORT_JOINS: &[(&str, &str)] = &[("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+
+async fn connect(options: ConnectOptions, name: &str) -> Result<DatabaseConnection, OpenError> {
+    let connected = sea_orm::Database::connect(options).await;
+    connected.map_err(|error| OpenError::Connect { name: name.to_owned(), reason: error.to_string() })
+}
+
+fn sqlite(path: &Path, options: &Options, connections: u32, read_only: bool) -> ConnectOptions {
+    let file = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(!read_only)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(options.acquire_timeout)
+        .foreign_keys(true)
+        .statement_cache_capacity(256)
+        .pragma("cache_size", format!("-{SQLITE_CACHE_KIB}"))
+        .pragma("query_only", if read_only { "1" } else { "0" });
+    let mut pool = pool("sqlite://".to_owned(), options, connections);
+    pool.map_sqlx_sqlite_opts(move |given| {
+        use sea_orm::sqlx::ConnectOptions as _;
+        let _ = given;
+        file.clone().disable_statement_logging()
+    });
+    pool
+}
+
+fn postgres(url: &str, options: &Options, connections: u32, settings: &'static [(&str, &str)]) -> ConnectOptions {
+    let mut pool = pool(url.to_owned(), options, connections);
+    pool.set_application_name("stepwell").statement_timeout(options.statement_timeout);
+    pool.map_sqlx_postgres_opts(move |given| given.options(settings.iter().copied()));
+    pool
+}
+
+fn pool(url: String, options: &Options, connections: u32) -> ConnectOptions {
+    let mut pool = ConnectOptions::new(url);
+    pool.max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(options.acquire_timeout)
+        .connect_timeout(options.acquire_timeout)
+        .max_lifetime(None::<Duration>)
+        .idle_timeout(None::<Duration>)
+        .test_before_acquire(false)
+        .sqlx_logging(false);
+    pool
+}

@@ -1,0 +1,145 @@
+//! What the API reads of executions: rows alone, by the readers' connections.
+
+use async_trait::async_trait;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
+};
+use uuid::Uuid;
+
+use crate::engine::{ExecutionStatus, LogLevel, StepRow, StepStatus};
+use crate::ids::{ExecutionId, WorkflowId};
+use crate::service::model::Execution;
+use crate::service::ports::{ExecutionFilter, ExecutionReads, LogFilter, Page, StoreError, StoreResult, StoredLog};
+
+use super::entity::{execution, log, step};
+use super::{Database, row};
+
+/// How many executions are asked about by one statement.
+const ORDERS: usize = 500;
+
+#[async_trait]
+impl ExecutionReads for Database {
+    async fn ping(&self) -> StoreResult<()> {
+        self.read.execute_unprepared("SELECT 1").await?;
+        Ok(())
+    }
+
+    async fn execution_find(&self, id: ExecutionId) -> StoreResult<Option<Execution>> {
+        execution::Entity::find_by_id(id.0).one(&self.read).await?.map(row::execution).transpose()
+    }
+
+    async fn execution_find_by_key(&self, workflow: WorkflowId, key: &str) -> StoreResult<Option<Execution>> {
+        let found = execution::Entity::find()
+            .filter(execution::Column::WorkflowId.eq(workflow.0))
+            .filter(execution::Column::IdempotencyKey.eq(row::words(key)));
+        found.one(&self.read).await?.map(row::execution).transpose()
+    }
+
+    async fn execution_list(&self, filter: &ExecutionFilter) -> StoreResult<Page<Execution>> {
+        let matching = execution::Entity::find().filter(matching(filter));
+        let total = matching.clone().count(&self.read).await?;
+        let mut page = matching
+            .order_by_desc(execution::Column::CreatedAt)
+            .order_by_desc(execution::Column::Id)
+            .offset(filter.offset)
+            .limit(filter.limit);
+        if let Some(before) = filter.before {
+            let Some(created_at) = self.created_at(before).await? else {
+                return Ok(Page { items: Vec::new(), total });
+            };
+            page = page.filter(older_than(created_at, before.0));
+        }
+        let rows = page.all(&self.read).await?;
+        Ok(Page { items: rows.into_iter().map(row::execution).collect::<StoreResult<_>>()?, total })
+    }
+
+    async fn execution_current_orders(&self, ids: &[ExecutionId]) -> StoreResult<Vec<(ExecutionId, u32)>> {
+        let mut orders = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(ORDERS) {
+            let furthest = step::Entity::find()
+                .select_only()
+                .column(step::Column::ExecutionId)
+                .column_as(step::Column::StepOrder.max(), "furthest")
+                .filter(step::Column::ExecutionId.is_in(ids.iter().map(|id| id.0)))
+                .group_by(step::Column::ExecutionId);
+            for found in furthest.into_model::<Furthest>().all(&self.read).await? {
+                orders.push((ExecutionId(found.execution_id), row::count("step order", found.furthest)?));
+            }
+        }
+        Ok(orders)
+    }
+
+    async fn step_list(
+        &self,
+        id: ExecutionId,
+        status: Option<StepStatus>,
+        offset: u64,
+        limit: u64,
+    ) -> StoreResult<Page<StepRow>> {
+        let mut matching = step::Entity::find().filter(step::Column::ExecutionId.eq(id.0));
+        if let Some(status) = status {
+            matching = matching.filter(step::Column::Status.eq(status.as_str()));
+        }
+        let total = matching.clone().count(&self.read).await?;
+        let page = matching.order_by_asc(step::Column::Seq).order_by_asc(step::Column::Path);
+        let rows = page.offset(offset).limit(limit).all(&self.read).await?;
+        Ok(Page { items: rows.into_iter().map(row::step).collect::<StoreResult<_>>()?, total })
+    }
+
+    async fn log_list(&self, id: ExecutionId, filter: &LogFilter) -> StoreResult<Vec<StoredLog>> {
+        let mut entries = log::Entity::find().filter(log::Column::ExecutionId.eq(id.0));
+        if let Some(level) = filter.level {
+            let at_least = LogLevel::ALL.into_iter().filter(|other| *other >= level).map(LogLevel::as_str);
+            entries = entries.filter(log::Column::Level.is_in(at_least));
+        }
+        if let Some(after) = filter.after {
+            entries = entries.filter(log::Column::Id.gt(after));
+        }
+        let rows = entries.order_by_asc(log::Column::Id).limit(filter.limit).all(&self.read).await?;
+        rows.into_iter().map(row::log).collect()
+    }
+
+    async fn execution_count_live(&self, workflow: WorkflowId) -> StoreResult<u64> {
+        live_of(workflow).count(&self.read).await.map_err(StoreError::from)
+    }
+}
+
+/// The order of the furthest step of an execution.
+#[derive(FromQueryResult)]
+struct Furthest {
+    execution_id: Uuid,
+    furthest: i64,
+}
+
+impl Database {
+    async fn created_at(&self, id: ExecutionId) -> StoreResult<Option<i64>> {
+        let cursor = execution::Entity::find_by_id(id.0).select_only().column(execution::Column::CreatedAt);
+        Ok(cursor.into_tuple::<i64>().one(&self.read).await?)
+    }
+}
+
+/// The live executions of a workflow.
+pub(super) fn live_of(workflow: WorkflowId) -> Select<execution::Entity> {
+    let ended = ExecutionStatus::ALL.into_iter().filter(|status| status.is_terminal()).map(ExecutionStatus::as_str);
+    execution::Entity::find()
+        .filter(execution::Column::WorkflowId.eq(workflow.0))
+        .filter(execution::Column::Status.is_not_in(ended))
+}
+
+/// All of a filter but its cursor, which narrows the page and not the total.
+fn matching(filter: &ExecutionFilter) -> Condition {
+    use execution::Column;
+    Condition::all()
+        .add_option(filter.workflow.map(|workflow| Column::WorkflowId.eq(workflow.0)))
+        .add_option(filter.status.map(|status| Column::Status.eq(status.as_str())))
+        .add_option(filter.created_from.map(|from| Column::CreatedAt.gte(from.0)))
+        .add_option(filter.created_to.map(|to| Column::CreatedAt.lt(to.0)))
+}
+
+/// `(created_at, id) < (…)`: what comes after the cursor in a list that is newest first.
+fn older_than(created_at: i64, id: Uuid) -> Condition {
+    let row = Expr::tuple([Expr::col(execution::Column::CreatedAt), Expr::col(execution::Column::Id)]);
+    Condition::all().add(row.lt(Expr::tuple([created_at.into(), id.into()])))
+}

@@ -1,0 +1,133 @@
+//! The migrations: from empty, again, several at once, and never back.
+
+use std::sync::Arc;
+
+use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm_migration::{MigratorTrait, SchemaManager};
+use stepwell::service::ports::ExecutionReads;
+use stepwell::store::{Database, OpenError, Options};
+use stepwell_migration::Migrator;
+
+use crate::store::urls;
+
+/// A process that does not serve.
+fn reader(url: &str) -> Options {
+    Options { exclusive: false, ..Options::new(url) }
+}
+
+#[tokio::test]
+async fn an_empty_database_gets_every_table_and_a_second_start_changes_nothing() {
+    let (urls, _folder) = urls().await;
+    for url in urls {
+        for _ in 0..2 {
+            Database::open(&Options::new(&url)).await.unwrap().ping().await.unwrap();
+        }
+        let raw = sea_orm::Database::connect(&url).await.unwrap();
+        let manager = SchemaManager::new(&raw);
+        let tables = [
+            "workflows",
+            "workflow_versions",
+            "workflow_steps",
+            "workflow_executions",
+            "step_executions",
+            "execution_logs",
+            "execution_controls",
+            "partitions",
+        ];
+        for table in tables {
+            assert!(manager.has_table(table).await.unwrap(), "{table}");
+        }
+        assert_eq!(Migrator::get_applied_migrations(&raw).await.unwrap().len(), Migrator::migrations().len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn processes_that_start_at_once_migrate_once() {
+    let (urls, _folder) = urls().await;
+    for url in urls {
+        let barrier = Arc::new(tokio::sync::Barrier::new(6));
+        let starts = (0..6).map(|_| {
+            let (barrier, options) = (barrier.clone(), reader(&url));
+            tokio::spawn(async move {
+                barrier.wait().await;
+                Database::open(&options).await.map(|_| ())
+            })
+        });
+        for start in starts.collect::<Vec<_>>() {
+            start.await.unwrap().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn migrations_do_not_go_back() {
+    let (urls, _folder) = urls().await;
+    for url in urls {
+        Database::open(&reader(&url)).await.unwrap();
+        let raw = sea_orm::Database::connect(&url).await.unwrap();
+        let error = Migrator::down(&raw, Some(1)).await.unwrap_err();
+        assert!(error.to_string().contains("migrations go forward only"), "{error}");
+        assert!(SchemaManager::new(&raw).has_table("partitions").await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn tables_of_a_newer_release_are_refused() {
+    let (urls, _folder) = urls().await;
+    for url in urls {
+        Database::open(&reader(&url)).await.unwrap();
+        let raw = sea_orm::Database::connect(&url).await.unwrap();
+        raw.execute_unprepared("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_future', 0)")
+            .await
+            .unwrap();
+        let error = Database::open(&reader(&url)).await.err().unwrap();
+        assert!(matches!(error, OpenError::Migrate { .. }), "{error}");
+        assert!(!error.help().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn one_process_at_a_time_serves_a_database_and_the_next_takes_over_at_once() {
+    let (urls, _folder) = urls().await;
+    for url in urls {
+        let first = Database::open(&Options::new(&url)).await.unwrap();
+        let error = Database::open(&Options::new(&url)).await.err().unwrap();
+        assert!(matches!(&error, OpenError::Owned(_)), "{error}");
+        assert!(error.to_string().starts_with("another process serves `"), "{error}");
+        Database::open(&reader(&url)).await.expect("reading is open to others");
+        let postgres = first.kind() == "postgres";
+        drop(first);
+        // The server lets go when it has seen the connection close; the system at once.
+        for attempt in 0.. {
+            match Database::open(&Options::new(&url)).await {
+                Ok(_) => break,
+                Err(OpenError::Owned(_)) if postgres && attempt < 100 => tokio::task::yield_now().await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_an_error_that_names_it() {
+    let nowhere = Database::open(&Options::new("sqlite:///nowhere/at/all.db")).await.err().unwrap();
+    assert!(nowhere.to_string().starts_with("can't open `/nowhere/at/all.db`: "), "{nowhere}");
+    let closed = Options {
+        acquire_timeout: std::time::Duration::from_millis(500),
+        ..Options::new("postgres://me:secret@127.0.0.1:1/db")
+    };
+    let closed = Database::open(&closed).await.err().unwrap();
+    assert!(closed.to_string().starts_with("can't open `postgres://127.0.0.1:1/db`: "), "{closed}");
+    assert!(!closed.to_string().contains("secret"));
+}
+
+#[tokio::test]
+async fn a_sqlite_file_is_durable_and_has_one_writer() {
+    let (url, _folder) = crate::store::sqlite();
+    let _database = Database::open(&Options::new(&url)).await.unwrap();
+    let raw = sea_orm::Database::connect(&url).await.unwrap();
+    assert_eq!(raw.get_database_backend(), DbBackend::Sqlite);
+    let mode = sea_orm::Statement::from_string(DbBackend::Sqlite, "PRAGMA journal_mode");
+    let mode: String = raw.query_one_raw(mode).await.unwrap().unwrap().try_get_by(0).unwrap();
+    assert_eq!(mode, "wal");
+}
