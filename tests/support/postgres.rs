@@ -67,6 +67,7 @@ impl Postgres {
         (0..3).find_map(|_| Self::try_start(durable)).expect("PostgreSQL did not start: see its output above")
     }
 
+    #[allow(clippy::zombie_processes, reason = "it outlives this process, to stop the server")]
     fn try_start(durable: bool) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut watchdog = Command::new("sh")
