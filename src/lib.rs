@@ -10,7 +10,6 @@
 //!
 //! `tests/` holds the arrows.
 
-pub mod config;
 pub mod engine;
 pub mod expr;
 pub mod ids;

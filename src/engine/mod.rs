@@ -4,14 +4,27 @@
 //! execution, the path and the attempt. Every pair of state and event has an answer, and the illegal ones are a typed
 //! refusal that changes nothing. Recovery feeds recorded rows through the same function.
 
+mod builtin;
 mod effect;
 mod error;
 mod event;
+mod flow;
+mod machine;
+mod replay;
+mod retry;
 mod row;
+mod scope;
 mod state;
+mod step;
+mod transition;
 
 pub use effect::{ChildStart, Dispatch, Effects, Stop, Timer, TimerTarget};
 pub use error::{StepError, code};
 pub use event::{Event, Outcome, Refusal};
+pub use flow::{MAX_FAN_OUT, MAX_LIST_BYTES};
+pub use replay::{ReplayError, replay};
+pub use retry::MAX_CRASHES;
 pub use row::{Control, ControlRow, ExecutionStatus, ExecutionUpdate, LogEntry, LogLevel, StepRow, StepStatus};
-pub use state::{ExecutionState, Outstanding, ReplayError, Start, advance, replay};
+pub use state::{ExecutionState, Outstanding, Start};
+pub use step::MAX_DEPTH;
+pub use transition::advance;

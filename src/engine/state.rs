@@ -1,12 +1,19 @@
-//! The state of a live execution.
+//! The state of a live execution: what it was given, what its steps gave, and the frames of what is under way.
+//!
+//! A frame is a node that was entered and is not settled; a scope is where its names are bound: one for the whole, and
+//! one for each item of a loop that is under way. Data lives only where it is valid: in the variant of its phase.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use slab::Slab;
 
 use crate::expr::{Timestamp, Value};
 use crate::ids::{Attempt, ExecutionId, StepPath};
-use crate::plan::Plan;
+use crate::plan::{Action, NodeId, NodeKind, Plan};
 
-use super::{ChildStart, ControlRow, Dispatch, Effects, Event, ExecutionStatus, Refusal, StepRow, Timer};
+use super::replay::Recorded;
+use super::{ChildStart, Dispatch, ExecutionStatus, StepError, Timer, TimerTarget};
 
 /// What an execution starts from.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,54 +32,142 @@ pub struct Start {
     pub depth: u32,
 }
 
+/// Where a frame stands in the state.
+pub(super) type FrameId = usize;
+
+/// Where a scope stands in the state.
+pub(super) type ScopeId = usize;
+
+/// The scope of the whole execution.
+pub(super) const ROOT_SCOPE: ScopeId = 0;
+
 /// The state of a live execution: what it has and where it stands.
 #[derive(Clone, Debug)]
 pub struct ExecutionState {
-    start: Start,
+    pub(super) start: Start,
+    pub(super) status: ExecutionStatus,
+    /// Rises with every row that is written; orders them.
+    pub(super) seq: i64,
+    pub(super) retry_count: u32,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) completed_at: Option<Timestamp>,
+    pub(super) cancel_requested_at: Option<Timestamp>,
+    pub(super) output: Option<Value>,
+    pub(super) error: Option<StepError>,
+    /// When the execution's own `timeout` passes.
+    pub(super) deadline: Option<Timestamp>,
+    /// When an execution in RETRYING goes on.
+    pub(super) retry_at: Option<Timestamp>,
+    pub(super) frames: Slab<Frame>,
+    pub(super) scopes: Slab<Bindings>,
+    /// The frames of steps and waits, by path; an event finds its frame here.
+    pub(super) waiting: HashMap<StepPath, FrameId>,
+    /// Rows that a replay takes results from rather than working them out again; empty otherwise.
+    pub(super) recorded: Recorded,
 }
 
-impl ExecutionState {
-    /// The state of an execution that is PENDING.
-    pub fn new(plan: &Plan, start: Start) -> Self {
-        let _ = plan;
-        Self { start }
-    }
+/// A node that was entered and is not settled.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub node: NodeId,
+    /// The frame that is told when this one settles; none for the root.
+    pub parent: Option<FrameId>,
+    /// Which child of the parent this is: of a block, a `parallel` or a loop.
+    pub slot: usize,
+    pub scope: ScopeId,
+    pub kind: FrameKind,
+}
 
-    /// Its id.
-    pub fn id(&self) -> ExecutionId {
-        self.start.id
-    }
+/// What is under way in a frame.
+#[derive(Clone, Debug)]
+pub(super) enum FrameKind {
+    /// Children one after the other.
+    Block,
+    /// An `if` whose arm is under way.
+    Branch,
+    /// All children at once.
+    Parallel(Join),
+    /// A loop.
+    Loop(Box<Loop>),
+    /// A step with a worker, a child execution, or between two attempts.
+    Step(Box<StepRun>),
+    /// A delay or a sleep.
+    Wait { attempt: Attempt, due: Timestamp, since: Timestamp },
+    /// Failed, and waits for a retry of the execution; `attempt` is the last that was made (0: none yet).
+    Stalled { attempt: Attempt, resume: Resume },
+}
 
-    /// The execution's state.
-    pub fn status(&self) -> ExecutionStatus {
-        ExecutionStatus::Pending
-    }
+/// Where a stalled frame goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resume {
+    /// The node is entered again.
+    Node,
+    /// The `yield` of an item is evaluated again; the frame's parent is the loop.
+    Yield,
+}
 
-    /// The attempts that are dispatched and have no outcome, and whether each has a row.
-    pub fn outstanding(&self) -> Vec<Outstanding> {
-        Vec::new()
-    }
+/// The children of a `parallel` that are not settled.
+#[derive(Clone, Debug)]
+pub(super) struct Join {
+    /// How many each child still waits for.
+    pub blockers: Vec<u32>,
+    /// For each child, the children that wait for it: `successors[bounds[i]..bounds[i + 1]]`.
+    pub successors: Arc<[u32]>,
+    pub bounds: Arc<[u32]>,
+    /// How many are not settled.
+    pub left: usize,
+}
 
-    /// The timers that are armed: all of them stand in rows too.
-    pub fn timers(&self) -> Vec<Timer> {
-        Vec::new()
-    }
+/// A loop that is under way.
+#[derive(Clone, Debug)]
+pub(super) struct Loop {
+    pub items: Arc<Vec<Value>>,
+    /// The next item to start.
+    pub next: usize,
+    /// How many are under way.
+    pub running: usize,
+    /// How many may be.
+    pub width: usize,
+    /// What items gave, by index, where the loop yields.
+    pub results: Vec<Value>,
+    /// What the results take, in bytes.
+    pub bytes: usize,
+    pub attempt: Attempt,
+    pub since: Timestamp,
+}
 
-    /// The child executions that are waited for.
-    pub fn children(&self) -> Vec<ChildStart> {
-        Vec::new()
-    }
+/// A step that a worker or a child execution carries out.
+#[derive(Clone, Debug)]
+pub(super) struct StepRun {
+    pub attempt: Attempt,
+    /// Further attempts that the handler's failures used, since the execution's last retry.
+    pub retries: u32,
+    /// Attempts whose worker died, since the execution's last retry.
+    pub crashes: u32,
+    pub config: Value,
+    /// When this attempt was dispatched.
+    pub since: Timestamp,
+    pub phase: Phase,
+}
 
-    /// Whether the step at this path is at this attempt and has no outcome.
-    pub fn awaits(&self, path: &StepPath, attempt: Attempt) -> bool {
-        let _ = (path, attempt);
-        false
-    }
+/// Where a step stands.
+#[derive(Clone, Debug)]
+pub(super) enum Phase {
+    /// With the queue or a worker; `recorded` says whether a row tells of it.
+    Dispatched { recorded: bool, claimed_at: Option<Timestamp> },
+    /// With a child execution.
+    Child(Box<ChildStart>),
+    /// This attempt failed, the next one is made at `due`.
+    Backoff { due: Timestamp, error: Box<StepError>, started_at: Timestamp, failed_at: Timestamp },
+}
 
-    /// Roughly how much memory it takes, in bytes.
-    pub fn footprint(&self) -> usize {
-        0
-    }
+/// The names bound in a scope.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bindings {
+    pub parent: Option<ScopeId>,
+    /// The `[i]`s of the enclosing loops' items: what makes a name a path.
+    pub suffix: Arc<str>,
+    pub values: HashMap<Arc<str>, Value>,
 }
 
 /// An attempt that is dispatched and has no outcome.
@@ -86,36 +181,174 @@ pub struct Outstanding {
     pub since: Timestamp,
 }
 
-/// Why rows do not fold into a state. A bug of ours, or a database that somebody edited.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the rows of execution {execution} do not fold: {reason}")]
-pub struct ReplayError {
-    /// The execution.
-    pub execution: ExecutionId,
-    /// The row that does not fit, and why.
-    pub reason: Arc<str>,
+impl ExecutionState {
+    /// The state of an execution that is PENDING.
+    pub fn new(_plan: &Plan, start: Start) -> Self {
+        let mut scopes = Slab::with_capacity(1);
+        scopes.insert(Bindings::default());
+        Self {
+            start,
+            status: ExecutionStatus::Pending,
+            seq: 0,
+            retry_count: 0,
+            started_at: None,
+            completed_at: None,
+            cancel_requested_at: None,
+            output: None,
+            error: None,
+            deadline: None,
+            retry_at: None,
+            frames: Slab::new(),
+            scopes,
+            waiting: HashMap::new(),
+            recorded: Recorded::default(),
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> ExecutionId {
+        self.start.id
+    }
+
+    /// The execution's state.
+    pub fn status(&self) -> ExecutionStatus {
+        self.status
+    }
+
+    /// What it gave, once it has completed.
+    pub fn output(&self) -> Option<&Value> {
+        self.output.as_ref()
+    }
+
+    /// Why it failed, once it has.
+    pub fn error(&self) -> Option<&StepError> {
+        self.error.as_ref()
+    }
+
+    /// The `seq` of the last row that it wrote.
+    pub fn seq(&self) -> i64 {
+        self.seq
+    }
+
+    /// The attempts that are dispatched and have no outcome, and whether each has a row.
+    pub fn outstanding(&self, plan: &Plan) -> Vec<Outstanding> {
+        let mut found: Vec<_> =
+            self.waiting.iter().filter_map(|(path, id)| self.outstanding_at(plan, path, *id)).collect();
+        found.sort_by(|a, b| (a.since, &a.dispatch.path).cmp(&(b.since, &b.dispatch.path)));
+        found
+    }
+
+    fn outstanding_at(&self, plan: &Plan, path: &StepPath, id: FrameId) -> Option<Outstanding> {
+        let frame = self.frames.get(id)?;
+        let FrameKind::Step(run) = &frame.kind else { return None };
+        let Phase::Dispatched { recorded, .. } = run.phase else { return None };
+        let dispatch = dispatch_of(plan, frame.node, path.clone(), run)?;
+        Some(Outstanding { dispatch, recorded, since: run.since })
+    }
+
+    /// The timers that are armed: all of them stand in rows too.
+    pub fn timers(&self) -> Vec<Timer> {
+        let mut timers = Vec::new();
+        for (path, id) in &self.waiting {
+            let Some(frame) = self.frames.get(*id) else { continue };
+            if let Some((attempt, due)) = frame.wakes() {
+                timers.push(Timer { due, target: TimerTarget::Step { path: path.clone(), attempt } });
+            }
+        }
+        timers.extend(self.own_timer());
+        timers.sort_by(|a, b| (a.due, &a.target).cmp(&(b.due, &b.target)));
+        timers
+    }
+
+    /// The timer of the execution's own row.
+    pub(super) fn own_timer(&self) -> Option<Timer> {
+        match self.status {
+            ExecutionStatus::Retrying => {
+                let due = self.retry_at.into_iter().chain(self.deadline).min()?;
+                Some(Timer { due, target: TimerTarget::Execution })
+            }
+            ExecutionStatus::Running => Some(Timer { due: self.deadline?, target: TimerTarget::Timeout }),
+            _ => None,
+        }
+    }
+
+    /// The child executions that are waited for.
+    pub fn children(&self) -> Vec<ChildStart> {
+        let mut found: Vec<_> = self.frames.iter().filter_map(|(_, frame)| frame.child().cloned()).collect();
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        found
+    }
+
+    /// Whether the step at this path is at this attempt and has no outcome.
+    pub fn awaits(&self, path: &StepPath, attempt: Attempt) -> bool {
+        let frame = self.waiting.get(path).and_then(|id| self.frames.get(*id));
+        frame.is_some_and(|frame| match &frame.kind {
+            FrameKind::Step(run) => run.attempt == attempt && !matches!(run.phase, Phase::Backoff { .. }),
+            _ => false,
+        })
+    }
+
+    /// Whether nothing is outstanding: it waits for time or for a child alone, and memory can do without it.
+    pub fn is_idle(&self) -> bool {
+        !self.frames.iter().any(|(_, frame)| match &frame.kind {
+            FrameKind::Step(run) => matches!(run.phase, Phase::Dispatched { .. }),
+            _ => false,
+        })
+    }
+
+    /// Roughly how much memory it takes, in bytes.
+    pub fn footprint(&self) -> usize {
+        let bound: usize =
+            self.scopes.iter().flat_map(|(_, scope)| scope.values.values()).map(Value::approx_bytes).sum();
+        let looped: usize = self.frames.iter().map(|(_, frame)| frame.bytes()).sum();
+        size_of::<Self>() + self.start.input.approx_bytes() + bound + looped + self.frames.len() * size_of::<Frame>()
+    }
 }
 
-/// What follows from an event: the one transition function.
-///
-/// # Errors
-/// A refusal, which has changed nothing.
-pub fn advance(plan: &Plan, state: &mut ExecutionState, event: Event, now: Timestamp) -> Result<Effects, Refusal> {
-    let _ = (plan, state, event, now);
-    Ok(Effects::default())
+impl Frame {
+    /// The attempt and the time that this frame waits for.
+    pub fn wakes(&self) -> Option<(Attempt, Timestamp)> {
+        match &self.kind {
+            FrameKind::Wait { attempt, due, .. } => Some((*attempt, *due)),
+            FrameKind::Step(run) => match &run.phase {
+                Phase::Backoff { due, .. } => Some((run.attempt, *due)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The child execution that this frame waits for.
+    pub fn child(&self) -> Option<&ChildStart> {
+        match &self.kind {
+            FrameKind::Step(run) => match &run.phase {
+                Phase::Child(child) => Some(child),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match &self.kind {
+            FrameKind::Loop(looped) => looped.bytes + looped.items.iter().map(Value::approx_bytes).sum::<usize>(),
+            FrameKind::Step(run) => run.config.approx_bytes(),
+            FrameKind::Parallel(join) => join.blockers.len() * 4,
+            _ => 0,
+        }
+    }
 }
 
-/// Folds an execution's rows, by `seq`, through `advance` into the state that wrote them.
-///
-/// # Errors
-/// Rows that this plan can't have written.
-pub fn replay(
-    plan: &Plan,
-    start: Start,
-    started_at: Option<Timestamp>,
-    steps: Vec<StepRow>,
-    controls: Vec<ControlRow>,
-) -> Result<ExecutionState, ReplayError> {
-    let _ = (started_at, steps, controls);
-    Ok(ExecutionState::new(plan, start))
+/// The task of a step's attempt.
+pub(super) fn dispatch_of(plan: &Plan, node: NodeId, path: StepPath, run: &StepRun) -> Option<Dispatch> {
+    let NodeKind::Step(step) = &plan.node(node).kind else { return None };
+    let Action::Task { .. } = step.action else { return None };
+    Some(Dispatch {
+        path,
+        attempt: run.attempt,
+        task_type: step.task_type.clone(),
+        queue: step.queue.clone(),
+        config: run.config.clone(),
+        timeout_ms: step.timeout_ms,
+    })
 }

@@ -14,6 +14,7 @@ mod flat;
 mod functions;
 mod json;
 mod ops;
+mod reads;
 mod schema;
 mod size;
 mod span;

@@ -1,0 +1,307 @@
+//! The walk: nodes are entered and settle, one after the other, until all that is left waits for the world.
+//!
+//! A worklist rather than recursion: a sequence of ten thousand pure steps is one long walk, not a deep one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::expr::{Timestamp, Value};
+use crate::ids::{Attempt, StepPath};
+use crate::plan::{NodeId, NodeKind, Plan};
+
+use super::scope::Names;
+use super::state::{Bindings, ExecutionState, Frame, FrameId, FrameKind, Resume, ScopeId};
+use super::{
+    Effects, ExecutionStatus, ExecutionUpdate, LogEntry, LogLevel, StepError, StepRow, StepStatus, Timer, TimerTarget,
+};
+
+/// One event's walk over a state.
+pub(super) struct Machine<'a> {
+    pub plan: &'a Plan,
+    pub state: &'a mut ExecutionState,
+    pub now: Timestamp,
+    pub effects: Effects,
+    work: VecDeque<Work>,
+    /// Set once the execution fails for good: what is still to be entered is parked, for a later retry.
+    failing: bool,
+}
+
+/// A place in the tree: a node, who is told when it settles, and where its names are bound.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub node: NodeId,
+    pub parent: Option<FrameId>,
+    pub slot: usize,
+    pub scope: ScopeId,
+}
+
+enum Work {
+    Enter(Place, Attempt),
+    Settled { parent: Option<FrameId>, slot: usize, scope: ScopeId },
+}
+
+impl<'a> Machine<'a> {
+    pub fn new(plan: &'a Plan, state: &'a mut ExecutionState, now: Timestamp) -> Self {
+        Self { plan, state, now, effects: Effects::default(), work: VecDeque::new(), failing: false }
+    }
+
+    /// Enters a node; `attempt` is the number of this try at it.
+    pub fn enter(&mut self, place: Place, attempt: Attempt) {
+        self.work.push_back(Work::Enter(place, attempt));
+    }
+
+    /// Tells the parent that a place has settled.
+    pub fn settled(&mut self, place: Place) {
+        self.work.push_back(Work::Settled { parent: place.parent, slot: place.slot, scope: place.scope });
+    }
+
+    /// Walks until nothing is left to do now.
+    pub fn walk(&mut self) {
+        while let Some(work) = self.work.pop_front() {
+            match work {
+                Work::Enter(place, attempt) if self.failing => {
+                    self.park(place, attempt.saturating_sub(1), Resume::Node);
+                }
+                Work::Enter(place, attempt) => self.visit(place, attempt),
+                Work::Settled { parent: None, scope, .. } => self.complete_body(scope),
+                Work::Settled { parent: Some(parent), slot, scope } => self.child_settled(parent, slot, scope),
+            }
+        }
+        if self.failing {
+            self.fail();
+        }
+    }
+
+    fn visit(&mut self, place: Place, attempt: Attempt) {
+        let plan = self.plan;
+        match &plan.node(place.node).kind {
+            NodeKind::Block { .. } => {
+                let frame = self.open(place, FrameKind::Block);
+                self.next_in_block(frame, 0);
+            }
+            NodeKind::Step(step) => self.enter_step(place, step, attempt),
+            NodeKind::Let { name, value } => self.enter_let(place, name, value, attempt),
+            NodeKind::If { arms, otherwise } => self.enter_if(place, arms, *otherwise, attempt),
+            NodeKind::Parallel { children } => self.enter_parallel(place, children),
+            NodeKind::For(looped) => self.enter_loop(place, looped, attempt),
+            NodeKind::Sleep(wake) => self.enter_sleep(place, wake, attempt),
+            NodeKind::Return { value } => self.enter_return(place, value.as_ref(), attempt),
+            NodeKind::Fail { message, code, cause } => {
+                let error = self.fail_error(place, message, code.as_ref(), cause.as_ref());
+                self.stall(place, attempt, Resume::Node, error);
+            }
+        }
+    }
+
+    fn child_settled(&mut self, parent: FrameId, slot: usize, scope: ScopeId) {
+        let Some(frame) = self.state.frames.get(parent) else { return };
+        match frame.kind {
+            FrameKind::Block => self.next_in_block(parent, slot + 1),
+            FrameKind::Branch => {
+                let place = self.close(parent);
+                self.settled(place);
+            }
+            FrameKind::Parallel(_) => self.child_joined(parent, slot),
+            FrameKind::Loop(_) => self.item_settled(parent, slot, scope),
+            // Only frames with children are told of them.
+            FrameKind::Step(_) | FrameKind::Wait { .. } | FrameKind::Stalled { .. } => {}
+        }
+    }
+
+    fn next_in_block(&mut self, frame: FrameId, next: usize) {
+        let plan = self.plan;
+        let Some(open) = self.state.frames.get(frame) else { return };
+        let NodeKind::Block { children } = &plan.node(open.node).kind else { return };
+        match children.get(next) {
+            Some(node) => {
+                let place = Place { node: *node, parent: Some(frame), slot: next, scope: open.scope };
+                self.enter(place, 1);
+            }
+            None => {
+                let place = self.close(frame);
+                self.settled(place);
+            }
+        }
+    }
+
+    /// Opens a frame.
+    pub fn open(&mut self, place: Place, kind: FrameKind) -> FrameId {
+        let Place { node, parent, slot, scope } = place;
+        self.state.frames.insert(Frame { node, parent, slot, scope, kind })
+    }
+
+    /// Opens a frame that an event will find by its path.
+    pub fn open_waiting(&mut self, place: Place, path: StepPath, kind: FrameKind) -> FrameId {
+        let frame = self.open(place, kind);
+        self.state.waiting.insert(path, frame);
+        frame
+    }
+
+    /// Closes a frame and gives its place.
+    pub fn close(&mut self, id: FrameId) -> Place {
+        let frame = self.state.frames.remove(id);
+        Place { node: frame.node, parent: frame.parent, slot: frame.slot, scope: frame.scope }
+    }
+
+    /// Closes the frame that waits under a path.
+    pub fn close_waiting(&mut self, path: &StepPath) -> Option<Place> {
+        let id = self.state.waiting.remove(path)?;
+        Some(self.close(id))
+    }
+
+    /// A new scope below `parent`, for item `index` of a loop.
+    pub fn open_scope(&mut self, parent: ScopeId, index: usize) -> ScopeId {
+        let suffix = self.state.scopes.get(parent).map_or("", |scope| &*scope.suffix);
+        let suffix = format!("{suffix}[{index}]").into();
+        self.state.scopes.insert(Bindings { parent: Some(parent), suffix, ..Bindings::default() })
+    }
+
+    /// The names at a place.
+    pub fn names(&self, scope: ScopeId) -> Names<'_> {
+        Names::new(self.state, self.plan, scope)
+    }
+
+    /// A path: `name` with the indexes of the enclosing items.
+    pub fn path(&self, name: &Arc<str>, scope: ScopeId) -> StepPath {
+        match self.state.scopes.get(scope) {
+            Some(scope) if !scope.suffix.is_empty() => StepPath::new(format!("{name}{}", scope.suffix)),
+            _ => StepPath::new(name.clone()),
+        }
+    }
+
+    /// The path of a place: a step's name or a statement's id, with the indexes of the enclosing items.
+    pub fn path_of(&self, place: Place) -> StepPath {
+        let plan = self.plan;
+        self.path(&plan.node(place.node).id, place.scope)
+    }
+
+    /// The next `seq`.
+    pub fn next_seq(&mut self) -> i64 {
+        self.state.seq += 1;
+        self.state.seq
+    }
+
+    /// A row of a place, with nothing in it but where and what it is.
+    pub fn row(&mut self, place: Place, path: StepPath, attempt: Attempt, status: StepStatus) -> StepRow {
+        let node = self.plan.node(place.node);
+        let (name, order, task_type) = match &node.kind {
+            NodeKind::Step(step) => (step.name.clone(), step.order, step.task_type.clone()),
+            other => (node.id.clone(), 0, keyword(other).into()),
+        };
+        let ended = !matches!(status, StepStatus::Running | StepStatus::Waiting);
+        StepRow {
+            execution: self.state.start.id,
+            path,
+            attempt,
+            seq: self.next_seq(),
+            name,
+            order,
+            task_type,
+            status,
+            input: None,
+            output: None,
+            error: None,
+            wake_at: None,
+            created_at: self.now,
+            started_at: Some(self.now),
+            completed_at: ended.then_some(self.now),
+        }
+    }
+
+    /// Records that a place settled at once, with an output.
+    pub fn record(&mut self, place: Place, attempt: Attempt, input: Option<Value>, output: Value) {
+        let path = self.path_of(place);
+        let row = self.row(place, path, attempt, StepStatus::Completed);
+        self.effects.steps.push(StepRow { input, output: Some(output), ..row });
+    }
+
+    /// Arms the timer of a step.
+    pub fn arm(&mut self, path: StepPath, attempt: Attempt, due: Timestamp) {
+        self.effects.timers.push(Timer { due, target: TimerTarget::Step { path, attempt } });
+    }
+
+    /// Writes to the execution's log.
+    pub fn log(&mut self, level: LogLevel, message: String, path: Option<StepPath>) {
+        let entry = LogEntry { level, message, details: None, path, at: self.now };
+        self.effects.logs.push(entry);
+    }
+
+    /// A place failed for good, and a row says so: the frame stalls, and with it the execution.
+    pub fn fail_row(&mut self, place: Place, attempt: Attempt, input: Option<Value>, error: StepError) {
+        let path = self.path_of(place);
+        let row = self.row(place, path, attempt, StepStatus::Failed);
+        self.effects.steps.push(StepRow { input, error: Some(error.clone()), ..row });
+        self.stall(place, attempt, Resume::Node, error);
+    }
+
+    /// A place failed for good. The execution uses one of its retries, or fails once the walk is over.
+    pub fn stall(&mut self, place: Place, attempt: Attempt, resume: Resume, mut error: StepError) {
+        if let NodeKind::Step(step) = &self.plan.node(place.node).kind {
+            error.step.get_or_insert_with(|| step.name.clone());
+            error.attempt.get_or_insert(attempt);
+        }
+        self.park(place, attempt, resume);
+        if self.failing || self.state.status == ExecutionStatus::Retrying {
+            return;
+        }
+        self.state.error = Some(error);
+        if self.state.retry_count < self.state.start.max_retries && !self.past_deadline() {
+            self.begin_retry();
+        } else {
+            self.failing = true;
+        }
+    }
+
+    /// Leaves a frame where a retry of the execution goes on.
+    pub fn park(&mut self, place: Place, attempt: Attempt, resume: Resume) {
+        self.open(place, FrameKind::Stalled { attempt, resume });
+    }
+
+    /// Fails the execution, whatever retries it has left: once the walk is over.
+    pub fn fail_for_good(&mut self, error: StepError) {
+        self.state.error = Some(error);
+        self.failing = true;
+    }
+
+    fn past_deadline(&self) -> bool {
+        self.state.deadline.is_some_and(|deadline| deadline <= self.now)
+    }
+
+    /// Drops what the walk still had to do: the execution has ended.
+    pub fn stop_walking(&mut self) {
+        self.work.clear();
+    }
+
+    /// Writes the execution's row as it is now.
+    pub fn update_execution(&mut self) {
+        let seq = self.next_seq();
+        let state = &self.state;
+        self.effects.execution = Some(ExecutionUpdate {
+            id: state.start.id,
+            status: state.status,
+            seq,
+            retry_count: state.retry_count,
+            output: state.output.clone(),
+            error: state.error.clone().filter(|_| state.status != ExecutionStatus::Completed),
+            wake_at: state.own_timer().map(|timer| timer.due),
+            started_at: state.started_at,
+            completed_at: state.completed_at,
+            cancel_requested_at: state.cancel_requested_at,
+        });
+    }
+}
+
+/// The keyword of a statement, as the `task_type` of its row.
+pub(super) fn keyword(kind: &NodeKind) -> &'static str {
+    match kind {
+        NodeKind::Block { .. } => "block",
+        NodeKind::Step(_) => "step",
+        NodeKind::Let { .. } => "let",
+        NodeKind::If { .. } => "if",
+        NodeKind::Parallel { .. } => "parallel",
+        NodeKind::For(_) => "for",
+        NodeKind::Sleep(_) => "sleep",
+        NodeKind::Return { .. } => "return",
+        NodeKind::Fail { .. } => "fail",
+    }
+}

@@ -1,0 +1,198 @@
+//! What names mean in an execution, and the seed's pipeline `data`.
+
+use std::sync::Arc;
+
+use crate::expr::{Budget, EvalError, Expr, Map, Scope, Timestamp, Value, evaluate};
+use crate::plan::{Action, NodeId, NodeKind, Plan, StepNode};
+
+use super::state::{ExecutionState, FrameId, ScopeId};
+use super::{StepError, code};
+
+/// Where an expression of a plan is evaluated.
+pub(super) struct Names<'a> {
+    pub state: &'a ExecutionState,
+    pub plan: &'a Plan,
+    pub scope: ScopeId,
+    /// The `data` here, where the expression reads it.
+    pub data: Option<Value>,
+    /// A name of the moment: `error` in `retry`, `item` in a transform.
+    pub local: Option<(&'static str, Value)>,
+}
+
+impl<'a> Names<'a> {
+    /// The names of `scope`.
+    pub fn new(state: &'a ExecutionState, plan: &'a Plan, scope: ScopeId) -> Self {
+        Self { state, plan, scope, data: None, local: None }
+    }
+
+    /// Evaluates an expression here.
+    pub fn value(&self, expr: &Expr) -> Result<Value, StepError> {
+        evaluate(expr, self, &mut Budget::default()).map_err(|error| expression_error(&error))
+    }
+
+    /// Evaluates a condition here.
+    pub fn truth(&self, expr: &Expr) -> Result<bool, StepError> {
+        match self.value(expr)? {
+            Value::Bool(truth) => Ok(truth),
+            other => Err(wrong_type(expr, "true or false", &other)),
+        }
+    }
+
+    /// Evaluates an expression that must give text.
+    pub fn text(&self, expr: &Expr) -> Result<Arc<str>, StepError> {
+        match self.value(expr)? {
+            Value::Str(text) => Ok(text),
+            other => Err(wrong_type(expr, "text", &other)),
+        }
+    }
+
+    fn execution(&self) -> Value {
+        let state = self.state;
+        Value::object([
+            ("id", Value::str(state.start.id.to_string())),
+            ("workflow", Value::Str(self.plan.workflow.clone())),
+            ("version", Value::Int(state.start.version)),
+            ("started_at", state.started_at.map_or(Value::Null, |Timestamp(at)| Value::Timestamp(at))),
+            ("attempt", Value::Int(i64::from(state.retry_count) + 1)),
+        ])
+    }
+}
+
+impl Scope for Names<'_> {
+    fn lookup(&self, name: &str) -> Option<Value> {
+        if let Some((local, value)) = &self.local
+            && *local == name
+        {
+            return Some(value.clone());
+        }
+        match name {
+            "input" => Some(self.state.start.input.clone()),
+            "settings" => Some(self.state.start.settings.clone()),
+            "execution" => Some(self.execution()),
+            "data" => self.data.clone(),
+            _ => self.state.bound(self.scope, name),
+        }
+    }
+}
+
+impl ExecutionState {
+    /// The value bound to `name` in `scope` or around it.
+    pub(super) fn bound(&self, scope: ScopeId, name: &str) -> Option<Value> {
+        let mut at = Some(scope);
+        while let Some(scope) = at.and_then(|id| self.scopes.get(id)) {
+            if let Some(value) = scope.values.get(name) {
+                return Some(value.clone());
+            }
+            at = scope.parent;
+        }
+        None
+    }
+
+    /// Binds a name in `scope`.
+    pub(super) fn bind(&mut self, scope: ScopeId, name: Arc<str>, value: Value) {
+        if let Some(bindings) = self.scopes.get_mut(scope) {
+            bindings.values.insert(name, value);
+        }
+    }
+
+    /// `data` where a node stands: the input, then over it the object outputs of the steps before it, in step order,
+    /// shallow. The output of a `data_transform` replaces all that came before.
+    pub(super) fn data_before(&self, plan: &Plan, parent: Option<FrameId>, slot: usize, scope: ScopeId) -> Value {
+        let mut before = Vec::new();
+        let mut at = parent.map(|parent| (parent, slot));
+        while let Some((id, slot)) = at {
+            let Some(frame) = self.frames.get(id) else { break };
+            steps_before(plan, frame.node, slot, &mut before);
+            at = frame.parent.map(|parent| (parent, frame.slot));
+        }
+        self.data_of(before, scope)
+    }
+
+    /// `data` after everything: what the flat notation gives as its output.
+    pub(super) fn data_at_end(&self, plan: &Plan, scope: ScopeId) -> Value {
+        let mut all = Vec::new();
+        steps_within(plan, plan.root, &mut all);
+        self.data_of(all, scope)
+    }
+
+    fn data_of(&self, mut steps: Vec<&StepNode>, scope: ScopeId) -> Value {
+        steps.sort_by_key(|step| step.order);
+        let mut outputs = Vec::new();
+        let mut base = None;
+        for step in steps.into_iter().rev() {
+            let Some(Value::Map(output)) = self.bound(scope, &step.ident) else { continue };
+            if matches!(step.action, Action::Transform { .. }) {
+                base = Some(output);
+                break;
+            }
+            outputs.push(output);
+        }
+        let base = base.map_or_else(|| self.start.input.clone(), Value::Map);
+        overlay(base, outputs)
+    }
+}
+
+/// The outputs, last first, over `base`.
+fn overlay(base: Value, outputs: Vec<Arc<Map>>) -> Value {
+    let Value::Map(base) = base else { return base };
+    if outputs.is_empty() {
+        return Value::Map(base);
+    }
+    let mut data = (*base).clone();
+    for output in outputs.into_iter().rev() {
+        data.extend(output.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+    Value::map(data)
+}
+
+/// The steps that come before the child in `slot` of `node`.
+fn steps_before<'a>(plan: &'a Plan, node: NodeId, slot: usize, found: &mut Vec<&'a StepNode>) {
+    match &plan.node(node).kind {
+        NodeKind::Block { children } => {
+            children.iter().take(slot).for_each(|child| steps_within(plan, *child, found));
+        }
+        NodeKind::Parallel { children } => {
+            let mut seen = vec![false; children.len()];
+            let mut open = vec![slot];
+            while let Some(at) = open.pop() {
+                for before in children.get(at).into_iter().flat_map(|child| &child.after) {
+                    let before = *before as usize;
+                    if !std::mem::replace(&mut seen[before], true) {
+                        steps_within(plan, children[before].node, found);
+                        open.push(before);
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The steps inside a node whose outputs its surroundings see: a loop's items keep theirs.
+fn steps_within<'a>(plan: &'a Plan, node: NodeId, found: &mut Vec<&'a StepNode>) {
+    match &plan.node(node).kind {
+        NodeKind::Step(step) => found.push(step),
+        NodeKind::Block { children } => children.iter().for_each(|child| steps_within(plan, *child, found)),
+        NodeKind::Parallel { children } => children.iter().for_each(|child| steps_within(plan, child.node, found)),
+        NodeKind::If { arms, otherwise } => {
+            arms.iter().for_each(|arm| steps_within(plan, arm.block, found));
+            otherwise.iter().for_each(|block| steps_within(plan, *block, found));
+        }
+        _ => {}
+    }
+}
+
+fn expression_error(error: &EvalError) -> StepError {
+    let span = Value::object([
+        ("start", Value::Int(i64::from(error.span.start))),
+        ("end", Value::Int(i64::from(error.span.end))),
+    ]);
+    let code = if error.limit { code::LIMIT } else { code::EXPRESSION };
+    StepError { details: Some(Value::object([("span", span)])), ..StepError::fatal(code, error.message.clone()) }
+}
+
+/// The error of an expression that gave a value of another type than its place takes.
+pub(super) fn wrong_type(expr: &Expr, expected: &str, found: &Value) -> StepError {
+    let message = format!("expected {expected}, found {}", crate::expr::type_name(found));
+    expression_error(&EvalError { message, span: expr.span, limit: false })
+}

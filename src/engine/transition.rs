@@ -1,0 +1,289 @@
+//! The one transition function: what an event makes of a state.
+
+use crate::expr::{Timestamp, Value};
+use crate::ids::{Attempt, StepPath};
+use crate::plan::{NodeKind, Plan, RetryPolicy};
+
+use super::machine::{Machine, Place};
+use super::retry::retry_wait_ms;
+use super::state::{ExecutionState, FrameKind, Phase, ROOT_SCOPE, Resume, ScopeId};
+use super::{
+    Control, ControlRow, Effects, Event, ExecutionStatus, LogLevel, Refusal, StepError, StepRow, StepStatus, Stop, code,
+};
+
+/// What follows from an event.
+///
+/// # Errors
+/// A refusal, which has changed nothing.
+pub fn advance(plan: &Plan, state: &mut ExecutionState, event: Event, now: Timestamp) -> Result<Effects, Refusal> {
+    use ExecutionStatus::{Failed, Pending, Retrying, Running};
+    let status = state.status;
+    let mut machine = Machine::new(plan, state, now);
+    match (status, event) {
+        (Pending, Event::Started) => machine.begin(),
+        (Running | Retrying, Event::Outcome(outcome)) => {
+            let (frame, place) = machine.current(&outcome.path, outcome.attempt)?;
+            machine.apply_outcome(frame, place, outcome);
+        }
+        (Running | Retrying, Event::Running { path, attempt, claimed_at }) => {
+            let (frame, place) = machine.current(&path, attempt)?;
+            machine.still_running(frame, place, &path, claimed_at);
+        }
+        (Running | Retrying, Event::Lost { path, attempt }) => {
+            let (frame, place) = machine.current(&path, attempt)?;
+            machine.attempt_lost(frame, place, &path);
+        }
+        (Running | Retrying, Event::Woken { path, attempt }) => machine.wake(&path, attempt)?,
+        (Retrying, Event::ExecutionWoken) => machine.execution_woken(),
+        (Running | Retrying, Event::TimedOut) => machine.time_out(),
+        (Pending | Running | Retrying, Event::Cancel { reason }) => machine.cancel(&reason),
+        (Failed, Event::Retry) => machine.retry_by_hand(),
+        (_, event) => return Err(refusal(status, event)),
+    }
+    machine.walk();
+    Ok(machine.effects)
+}
+
+/// Why an event has no place in a state.
+fn refusal(state: ExecutionStatus, event: Event) -> Refusal {
+    let illegal = |what, allowed| Refusal::Illegal { what, state, allowed };
+    match event {
+        Event::Outcome(outcome) => Refusal::Superseded { path: outcome.path, attempt: outcome.attempt },
+        Event::Running { path, attempt, .. } | Event::Lost { path, attempt } | Event::Woken { path, attempt } => {
+            Refusal::Superseded { path, attempt }
+        }
+        Event::Started => illegal("a start", "pending"),
+        Event::ExecutionWoken => illegal("waking", "retrying"),
+        Event::TimedOut => illegal("a time-out", "running or retrying"),
+        Event::Cancel { .. } => illegal("a cancel", "pending, running or retrying"),
+        Event::Retry => illegal("a retry", "failed"),
+    }
+}
+
+impl Machine<'_> {
+    fn begin(&mut self) {
+        self.state.status = ExecutionStatus::Running;
+        self.state.started_at = Some(self.now);
+        self.set_deadline();
+        self.update_execution();
+        self.arm_execution();
+        self.log(LogLevel::Info, "the execution started".to_owned(), None);
+        let root = Place { node: self.plan.root, parent: None, slot: 0, scope: ROOT_SCOPE };
+        self.enter(root, 1);
+    }
+
+    fn set_deadline(&mut self) {
+        self.state.deadline = self.plan.timeout_ms.map(|timeout| self.now.plus_ms(timeout));
+    }
+
+    fn arm_execution(&mut self) {
+        self.effects.timers.extend(self.state.own_timer());
+    }
+
+    fn current(&self, path: &StepPath, attempt: Attempt) -> Result<(usize, Place), Refusal> {
+        self.running(path, attempt).ok_or_else(|| Refusal::Superseded { path: path.clone(), attempt })
+    }
+
+    /// The wait of a step is over. A timer that rings too early is armed again.
+    fn wake(&mut self, path: &StepPath, attempt: Attempt) -> Result<(), Refusal> {
+        let superseded = || Refusal::Superseded { path: path.clone(), attempt };
+        let id = *self.state.waiting.get(path).ok_or_else(superseded)?;
+        let frame = self.state.frames.get(id).ok_or_else(superseded)?;
+        let place = Place { node: frame.node, parent: frame.parent, slot: frame.slot, scope: frame.scope };
+        let (waits, due) = frame.wakes().ok_or_else(superseded)?;
+        if waits != attempt {
+            return Err(superseded());
+        }
+        if self.now < due {
+            self.arm(path.clone(), attempt, due);
+            return Ok(());
+        }
+        if let FrameKind::Wait { since, .. } = frame.kind {
+            self.wait_over(place, path, attempt, since, due);
+        } else {
+            self.next_attempt(id, place, path);
+        }
+        Ok(())
+    }
+
+    fn wait_over(&mut self, place: Place, path: &StepPath, attempt: Attempt, since: Timestamp, due: Timestamp) {
+        let plan = self.plan;
+        self.close_waiting(path);
+        let row = self.row(place, path.clone(), attempt, StepStatus::Completed);
+        let input = Some(Value::object([("until", Value::Timestamp(due.0))]));
+        self.effects.steps.push(StepRow { input, created_at: since, started_at: Some(since), ..row });
+        if let NodeKind::Step(step) = &plan.node(place.node).kind {
+            self.state.bind(place.scope, step.ident.clone(), Value::Null);
+        }
+        self.settled(place);
+    }
+
+    fn time_out(&mut self) {
+        match self.state.deadline {
+            Some(deadline) if deadline <= self.now => {
+                self.control(Control::TimedOut);
+                let message = "the execution took longer than its `timeout`";
+                self.fail_for_good(StepError::fatal(code::TIMEOUT, message));
+            }
+            _ => self.arm_execution(),
+        }
+    }
+
+    /// A step failed for good, and the execution has a retry left: it goes on from there after a wait.
+    pub(super) fn begin_retry(&mut self) {
+        self.state.status = ExecutionStatus::Retrying;
+        self.state.retry_count += 1;
+        let (id, count) = (self.state.start.id, self.state.retry_count);
+        let wait = retry_wait_ms(&RetryPolicy::default(), count, None, id, &StepPath::new("execution"), count);
+        let due = self.now.plus_ms(wait);
+        self.state.retry_at = Some(due);
+        self.log(LogLevel::Warn, format!("the execution goes on from the failed step at {due} (retry {count})"), None);
+        self.update_execution();
+        self.arm_execution();
+    }
+
+    fn execution_woken(&mut self) {
+        if self.state.deadline.is_some_and(|deadline| deadline <= self.now) {
+            return self.time_out();
+        }
+        if self.state.retry_at.is_some_and(|due| self.now < due) {
+            return self.arm_execution();
+        }
+        self.control(Control::Woken);
+        self.go_on();
+    }
+
+    fn retry_by_hand(&mut self) {
+        self.control(Control::Retry);
+        self.set_deadline();
+        self.log(LogLevel::Info, "a retry was asked for".to_owned(), None);
+        self.go_on();
+    }
+
+    /// Enters what stalled again, each with its next attempt.
+    fn go_on(&mut self) {
+        self.state.status = ExecutionStatus::Running;
+        self.state.retry_at = None;
+        self.state.error = None;
+        self.state.completed_at = None;
+        self.update_execution();
+        self.arm_execution();
+        let mut stalled: Vec<_> =
+            self.state.frames.iter().filter_map(|(id, frame)| Some((id, frame.stalled()?))).collect();
+        stalled.sort_unstable_by_key(|(id, _)| *id);
+        for (id, (attempt, resume)) in stalled {
+            let place = self.close(id);
+            match resume {
+                Resume::Yield => self.settled(place),
+                Resume::Node => self.enter(place, attempt + 1),
+            }
+        }
+    }
+
+    fn cancel(&mut self, reason: &str) {
+        self.state.cancel_requested_at = Some(self.now);
+        self.control(Control::Cancel { reason: reason.into() });
+        self.log(LogLevel::Info, format!("the execution was cancelled: {reason}"), None);
+        self.stop_all(code::CANCELLED, "the execution was cancelled", false);
+        self.end(ExecutionStatus::Cancelled);
+    }
+
+    /// The body settled: the execution has completed.
+    pub(super) fn complete_body(&mut self, scope: ScopeId) {
+        let output = if self.plan.output_is_data { self.state.data_at_end(self.plan, scope) } else { Value::Null };
+        match self.admit_output(output) {
+            Ok(output) => self.complete(output),
+            Err(error) => self.stall(self.root_place(), 1, Resume::Yield, error),
+        }
+    }
+
+    fn root_place(&self) -> Place {
+        Place { node: self.plan.root, parent: None, slot: 0, scope: ROOT_SCOPE }
+    }
+
+    /// The output, where it fits the declared type.
+    pub(super) fn admit_output(&self, output: Value) -> Result<Value, StepError> {
+        match &self.plan.output {
+            Some(declared) => declared.admit(output).map_err(|misfits| super::step::misfit("output", &misfits)),
+            None => Ok(output),
+        }
+    }
+
+    /// Ends the execution well, with an output; what is still under way is stopped.
+    pub(super) fn complete(&mut self, output: Value) {
+        self.stop_all(code::CANCELLED, "the execution returned", false);
+        self.state.output = Some(output);
+        self.log(LogLevel::Info, "the execution completed".to_owned(), None);
+        self.end(ExecutionStatus::Completed);
+    }
+
+    /// Ends the execution by its error. What is under way is stopped, and stalls where it is: a retry goes on from there.
+    pub(super) fn fail(&mut self) {
+        self.stop_all(code::CANCELLED, "the execution failed", true);
+        if let Some(error) = &self.state.error {
+            let told = format!("the execution failed: {error}");
+            self.log(LogLevel::Error, told, None);
+        }
+        self.end(ExecutionStatus::Failed);
+    }
+
+    fn end(&mut self, status: ExecutionStatus) {
+        self.state.status = status;
+        self.state.completed_at = Some(self.now);
+        self.update_execution();
+        self.effects.ended = true;
+        self.stop_walking();
+    }
+
+    /// Stops what is under way: a row says so, and workers and children are told. With `stall`, the frames stay for a retry.
+    fn stop_all(&mut self, code: &str, message: &str, stall: bool) {
+        let mut waiting: Vec<_> = self.state.waiting.drain().collect();
+        waiting.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        for (path, id) in waiting {
+            self.stop_one(&path, id, &StepError::fatal(code, message), stall);
+        }
+        self.effects.dispatches.clear();
+        self.effects.children.clear();
+        if !stall {
+            self.state.frames.clear();
+        }
+    }
+
+    fn stop_one(&mut self, path: &StepPath, id: usize, error: &StepError, stall: bool) {
+        let Some(frame) = self.state.frames.get(id).cloned() else { return };
+        let place = Place { node: frame.node, parent: frame.parent, slot: frame.slot, scope: frame.scope };
+        let (attempt, since, input, stop) = match frame.kind {
+            FrameKind::Wait { attempt, since, .. } => (attempt, since, None, None),
+            FrameKind::Step(run) => {
+                let stop = match &run.phase {
+                    Phase::Dispatched { .. } => Some(Stop::Task { path: path.clone(), attempt: run.attempt }),
+                    Phase::Child(child) => Some(Stop::Child(child.child)),
+                    Phase::Backoff { .. } => None,
+                };
+                (run.attempt, run.since, Some(run.config), stop)
+            }
+            _ => return,
+        };
+        let row = self.row(place, path.clone(), attempt, StepStatus::Cancelled);
+        let error = Some(error.clone());
+        self.effects.steps.push(StepRow { input, error, created_at: since, started_at: Some(since), ..row });
+        self.effects.stops.extend(stop);
+        if stall && let Some(frame) = self.state.frames.get_mut(id) {
+            frame.kind = FrameKind::Stalled { attempt, resume: Resume::Node };
+        }
+    }
+
+    fn control(&mut self, control: Control) {
+        let (execution, seq, at) = (self.state.start.id, self.next_seq(), self.now);
+        self.effects.controls.push(ControlRow { execution, seq, control, at });
+    }
+}
+
+impl super::state::Frame {
+    fn stalled(&self) -> Option<(Attempt, Resume)> {
+        match self.kind {
+            FrameKind::Stalled { attempt, resume } => Some((attempt, resume)),
+            _ => None,
+        }
+    }
+}
