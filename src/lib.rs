@@ -10,6 +10,7 @@
 //!
 //! `tests/` holds the arrows.
 
+pub mod config;
 pub mod engine;
 pub mod expr;
 pub mod ids;
