@@ -1,26 +1,215 @@
 //! Functions of lists.
 
-use super::{Call, Form, Function};
-use crate::expr::Value;
-use crate::expr::fault::Fault;
+use std::collections::HashMap;
 
-const fn both(name: &'static str, args: (usize, usize), signature: &'static str) -> Function {
-    Function::new(Form::Both, name, args, signature)
+use super::{Call, Function, both, global, method};
+use crate::expr::comprehension::sort_order;
+use crate::expr::fault::Fault;
+use crate::expr::size::check_result;
+use crate::expr::{Value, canonical_json, ops};
+
+/// How many numbers `range` makes at most.
+const MAX_RANGE: usize = 100_000;
+
+pub(super) const TABLE: &[Function] = &[
+    method("first", (0, 1), "list.first(count?: int) -> any")
+        .does("The first item, or null where there is none; with `count`, a list of the first so many.", first)
+        .cost("the count"),
+    method("last", (0, 1), "list.last(count?: int) -> any")
+        .does("The last item, or null where there is none; with `count`, a list of the last so many.", last)
+        .cost("the count"),
+    method("slice", (1, 2), "list.slice(start: int, end?: int) -> list")
+        .does("The items from `start` up to `end`, or to the end; both must be within the list.", slice)
+        .cost("the items"),
+    both("sum", (0, 0), "list.sum() -> int | number | duration")
+        .does("The sum of numbers or of durations; 0 for an empty list.", sum)
+        .cost("the items"),
+    both("avg", (0, 0), "list.avg() -> number?")
+        .does("The average of numbers, or null for an empty list.", avg)
+        .cost("the items"),
+    both("min", (0, 7), "list.min() -> any")
+        .does(
+            "The least item of a list, or null where it is empty; `min(a, b)` is the least of its arguments.",
+            |call| extreme(call, true),
+        )
+        .cost("the items"),
+    both("max", (0, 7), "list.max() -> any")
+        .does(
+            "The greatest item of a list, or null where it is empty; `max(a, b)` is the greatest of its arguments.",
+            |call| extreme(call, false),
+        )
+        .cost("the items"),
+    method("sort", (0, 0), "list.sort() -> list")
+        .does("The items in ascending order; all must be numbers, or texts, bools, durations or timestamps.", sort)
+        .cost("the items, times the logarithm of how many"),
+    method("unique", (0, 0), "list.unique() -> list")
+        .aliases(&["distinct"])
+        .does("The items without those that are equal to an earlier one.", unique)
+        .cost("the items, by their size"),
+    method("flatten", (0, 1), "list.flatten(depth?: int) -> list")
+        .does("The list with the items of inner lists in their place, one level deep or `depth`.", flatten)
+        .cost("the items"),
+    method("zip", (1, 1), "list.zip(other: list) -> list<list>")
+        .does("Pairs of the items of both lists, as many as the shorter has.", zip)
+        .cost("the pairs"),
+    global("range", (1, 3), "range(start_or_end: int, end?: int, step?: int) -> list<int>")
+        .does(
+            "The ints from 0 up to an end, or from a start up to an end by a step; the end is not one of them.",
+            range,
+        )
+        .cost("the items"),
+];
+
+fn first(call: &mut Call) -> Result<Value, Fault> {
+    let items = call.list(0)?;
+    if !call.has(1) {
+        return Ok(items.first().cloned().unwrap_or_default());
+    }
+    let count = call.count(1)?.min(items.len());
+    call.budget.charge(count)?;
+    Ok(Value::list(items[..count].to_vec()))
 }
 
-pub(super) const TABLE: &[Function] = &[both("size", (0, 0), "size(value: string | list | map) -> int")
-    .does("The number of characters of a text, items of a list or entries of an object.", size)
-    .cost("text: its length")];
+fn last(call: &mut Call) -> Result<Value, Fault> {
+    let items = call.list(0)?;
+    if !call.has(1) {
+        return Ok(items.last().cloned().unwrap_or_default());
+    }
+    let count = call.count(1)?.min(items.len());
+    call.budget.charge(count)?;
+    Ok(Value::list(items[items.len() - count..].to_vec()))
+}
 
-fn size(call: &mut Call) -> Result<Value, Fault> {
-    let size = match call.arg(0) {
-        Value::Str(text) => {
-            call.budget.charge_text(text.len())?;
-            text.chars().count()
+fn slice(call: &mut Call) -> Result<Value, Fault> {
+    let items = call.list(0)?;
+    let start = call.count(1)?;
+    let end = if call.has(2) { call.count(2)? } else { items.len() };
+    call.budget.charge(end.saturating_sub(start))?;
+    let slice = items.get(start..end).ok_or_else(|| {
+        let count = items.len();
+        Fault::wrong(format!(
+            "`slice`: {start} to {end} is not within a list of {count}: for what there is, use `first`"
+        ))
+    })?;
+    Ok(Value::list(slice.to_vec()))
+}
+
+fn sum(call: &mut Call) -> Result<Value, Fault> {
+    let items = call.list(0)?;
+    call.budget.charge(items.len())?;
+    let mut items = items.iter();
+    let Some(first) = items.next() else { return Ok(Value::Int(0)) };
+    let mut total = first.clone();
+    for item in std::iter::once(first).chain(items.clone()) {
+        if !matches!(item, Value::Int(_) | Value::Num(_) | Value::Duration(_)) {
+            return Err(Fault::wrong(format!("`sum` adds numbers or durations, and an item is {}", describe(item))));
         }
-        Value::List(items) => items.len(),
-        Value::Map(map) => map.len(),
-        _ => return Err(call.wrong(0, "text, a list or an object")),
-    };
-    Ok(Value::Int(i64::try_from(size).unwrap_or(i64::MAX)))
+    }
+    for item in items {
+        total = ops::add(&total, item, call.budget)?;
+    }
+    Ok(total)
+}
+
+fn describe(value: &Value) -> String {
+    crate::expr::describe(value)
+}
+
+fn avg(call: &mut Call) -> Result<Value, Fault> {
+    let items = call.list(0)?;
+    call.budget.charge(items.len())?;
+    let mut total = 0.0;
+    for item in items {
+        total += ops::number(item)
+            .ok_or_else(|| Fault::wrong(format!("`avg` is of numbers, and an item is {}", describe(item))))?;
+    }
+    if items.is_empty() {
+        return Ok(Value::Null);
+    }
+    ops::finite(total / ops::to_double(i64::try_from(items.len()).unwrap_or(i64::MAX)))
+}
+
+fn extreme(call: &mut Call, least: bool) -> Result<Value, Fault> {
+    let items = if call.args.len() == 1 { call.list(0)? } else { call.args };
+    let Some(mut found) = items.first() else { return Ok(Value::Null) };
+    ops::compare(found, found, call.budget)?;
+    for item in &items[1..] {
+        call.budget.charge(1)?;
+        let order = ops::compare(item, found, call.budget)?;
+        if if least { order.is_lt() } else { order.is_gt() } {
+            found = item;
+        }
+    }
+    Ok(found.clone())
+}
+
+fn sort(call: &mut Call) -> Result<Value, Fault> {
+    let items = call.list(0)?;
+    let order = sort_order(items, call.budget)?;
+    Ok(Value::list(order.into_iter().map(|at| items[at].clone()).collect()))
+}
+
+fn unique(call: &mut Call) -> Result<Value, Fault> {
+    let items = call.list(0)?;
+    let mut seen: HashMap<String, Vec<&Value>> = HashMap::new();
+    let mut kept = Vec::new();
+    for item in items {
+        let bytes = check_result(item, call.budget.max_bytes)?;
+        call.budget.charge(1 + bytes / 16)?;
+        // Equal items have one canonical text; that a time and its text share one too is what the comparison is for.
+        let alike = seen.entry(canonical_json(item)).or_default();
+        if !alike.contains(&item) {
+            alike.push(item);
+            kept.push(item.clone());
+        }
+    }
+    Ok(Value::list(kept))
+}
+
+fn flatten(call: &mut Call) -> Result<Value, Fault> {
+    let depth = if call.has(1) { call.count(1)?.min(100) } else { 1 };
+    let mut items = call.list(0)?.to_vec();
+    call.budget.charge(items.len())?;
+    for _ in 0..depth {
+        if !items.iter().any(|item| matches!(item, Value::List(_))) {
+            break;
+        }
+        let mut flat = Vec::with_capacity(items.len());
+        for item in items {
+            match item {
+                Value::List(inner) => {
+                    call.budget.charge(inner.len() + 1)?;
+                    flat.extend(inner.iter().cloned());
+                }
+                other => flat.push(other),
+            }
+        }
+        call.budget.charge(flat.len())?;
+        items = flat;
+    }
+    Ok(Value::list(items))
+}
+
+fn zip(call: &mut Call) -> Result<Value, Fault> {
+    let (left, right) = (call.list(0)?, call.list(1)?);
+    call.budget.charge(left.len().min(right.len()).saturating_mul(3))?;
+    let pairs = left.iter().zip(right).map(|(a, b)| Value::list(vec![a.clone(), b.clone()]));
+    Ok(Value::list(pairs.collect()))
+}
+
+fn range(call: &mut Call) -> Result<Value, Fault> {
+    let (start, end) = if call.has(1) { (call.int(0)?, call.int(1)?) } else { (0, call.int(0)?) };
+    let step = if call.has(2) { call.int(2)? } else { 1 };
+    if step == 0 {
+        return Err(Fault::wrong("`range`: a step of 0 comes to no end"));
+    }
+    let distance = if step > 0 { i128::from(end) - i128::from(start) } else { i128::from(start) - i128::from(end) };
+    let count = usize::try_from((distance + i128::from(step.unsigned_abs()) - 1) / i128::from(step.unsigned_abs()));
+    let count = if distance <= 0 { 0 } else { count.unwrap_or(usize::MAX) };
+    if count > MAX_RANGE {
+        return Err(Fault::limit(format!("`range` makes at most {MAX_RANGE} items, and this would be {count}")));
+    }
+    call.budget.charge(count)?;
+    let items = std::iter::successors(Some(start), |int| int.checked_add(step)).take(count);
+    Ok(Value::list(items.map(Value::Int).collect()))
 }

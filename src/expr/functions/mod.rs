@@ -11,7 +11,16 @@ use super::eval::Budget;
 use super::fault::Fault;
 use super::text::describe;
 
+mod convert;
+mod encode;
 mod list;
+mod map;
+mod number;
+mod pattern;
+mod text;
+mod time;
+
+pub use convert::cast;
 
 /// How a function is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +50,8 @@ pub struct Function {
     pub signature: &'static str,
     /// What it does, in a sentence or two.
     pub doc: &'static str,
-    /// What it costs beyond one unit, in words.
+    /// What it costs in units, in words.
     pub cost: &'static str,
-    /// The section of the reference that it stands in.
-    pub group: &'static str,
     run: fn(&mut Call) -> Result<Value, Fault>,
 }
 
@@ -57,7 +64,9 @@ pub(super) struct Call<'a> {
 
 /// Every function, in the order of the reference.
 pub fn functions() -> &'static [Function] {
-    static ALL: LazyLock<Vec<Function>> = LazyLock::new(|| [list::TABLE].concat());
+    static ALL: LazyLock<Vec<Function>> = LazyLock::new(|| {
+        [text::TABLE, list::TABLE, map::TABLE, number::TABLE, convert::TABLE, time::TABLE, encode::TABLE].concat()
+    });
     &ALL
 }
 
@@ -76,22 +85,25 @@ pub fn unknown_function(name: &str) -> String {
     format!("unknown function `{name}`{hint}")
 }
 
-#[allow(dead_code, reason = "the table is filled next")]
+/// `receiver.name(args)` only.
+const fn method(name: &'static str, args: (usize, usize), signature: &'static str) -> Function {
+    Function::new(Form::Method, name, args, signature)
+}
+
+/// `name(args)` only.
+const fn global(name: &'static str, args: (usize, usize), signature: &'static str) -> Function {
+    Function::new(Form::Global, name, args, signature)
+}
+
+/// Either; the first argument counts as the receiver.
+const fn both(name: &'static str, args: (usize, usize), signature: &'static str) -> Function {
+    Function::new(Form::Both, name, args, signature)
+}
+
 impl Function {
     const fn new(form: Form, name: &'static str, args: (usize, usize), signature: &'static str) -> Self {
         let (min_args, max_args) = args;
-        Self {
-            name,
-            aliases: &[],
-            form,
-            min_args,
-            max_args,
-            signature,
-            doc: "",
-            cost: "",
-            group: "",
-            run: |_| Ok(Value::Null),
-        }
+        Self { name, aliases: &[], form, min_args, max_args, signature, doc: "", cost: "1", run: |_| Ok(Value::Null) }
     }
 
     const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
@@ -143,7 +155,6 @@ impl Function {
     }
 }
 
-#[allow(dead_code, reason = "the table is filled next")]
 impl<'a> Call<'a> {
     /// The argument at a place, the receiver being the first; null where it was not given.
     fn arg(&self, at: usize) -> &'a Value {

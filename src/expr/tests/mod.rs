@@ -2,4 +2,5 @@
 
 mod build;
 mod evaluation;
+mod functions;
 mod random;

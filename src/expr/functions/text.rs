@@ -1,0 +1,218 @@
+//! Functions of text. Places and lengths are in characters, as in CEL.
+
+use super::pattern::pattern;
+use super::{Call, Function, both, method};
+use crate::expr::fault::Fault;
+use crate::expr::text::{push_text, write_text};
+use crate::expr::{Value, ops};
+
+pub(super) const TABLE: &[Function] = &[
+    both("size", (0, 0), "size(value: string | list | map) -> int")
+        .does("The number of characters of a text, items of a list or entries of an object.", size)
+        .cost("the text's length / 64"),
+    method("contains", (1, 1), "value.contains(part: any) -> bool")
+        .does("Whether a text holds another, a list an item, or an object a key.", contains)
+        .cost("what is looked through"),
+    method("starts_with", (1, 1), "text.starts_with(prefix: string) -> bool")
+        .aliases(&["startsWith"])
+        .does("Whether a text begins with another.", |call| Ok(Value::Bool(call.text(0)?.starts_with(call.text(1)?)))),
+    method("ends_with", (1, 1), "text.ends_with(suffix: string) -> bool")
+        .aliases(&["endsWith"])
+        .does("Whether a text ends with another.", |call| Ok(Value::Bool(call.text(0)?.ends_with(call.text(1)?)))),
+    both("matches", (1, 1), "text.matches(pattern: string) -> bool")
+        .does("Whether a regular expression matches somewhere in a text; `^` and `$` tie it to the ends.", matches)
+        .cost("the text's length / 8, and the pattern's"),
+    method("replace", (2, 3), "text.replace(old: string, new: string, limit?: int) -> string")
+        .does("The text with `new` for each `old`, or for the first `limit` of them.", replace)
+        .cost("both texts' length / 64"),
+    method("split", (1, 2), "text.split(separator: string, limit?: int) -> list<string>")
+        .does("The pieces between separators, at most `limit` of them; an empty separator gives the characters.", split)
+        .cost("the pieces, and the text's length / 64"),
+    method("join", (0, 1), "list.join(separator?: string) -> string")
+        .does("The items of a list as one text, each as a template would show it.", join)
+        .cost("the items, and the result's length / 64"),
+    method("trim", (0, 0), "text.trim() -> string")
+        .does("The text without white space at its ends.", |call| change(call, |text| text.trim().to_owned()))
+        .cost("the text's length / 64"),
+    method("lower", (0, 0), "text.lower() -> string")
+        .does("The text in lower case.", |call| change(call, str::to_lowercase))
+        .cost("the text's length / 64"),
+    method("upper", (0, 0), "text.upper() -> string")
+        .does("The text in upper case.", |call| change(call, str::to_uppercase))
+        .cost("the text's length / 64"),
+    method("lower_ascii", (0, 0), "text.lower_ascii() -> string")
+        .aliases(&["lowerAscii"])
+        .does("The text with the letters A to Z in lower case.", |call| change(call, str::to_ascii_lowercase))
+        .cost("the text's length / 64"),
+    method("upper_ascii", (0, 0), "text.upper_ascii() -> string")
+        .aliases(&["upperAscii"])
+        .does("The text with the letters a to z in upper case.", |call| change(call, str::to_ascii_uppercase))
+        .cost("the text's length / 64"),
+    method("substring", (1, 2), "text.substring(start: int, end?: int) -> string")
+        .does("The characters from `start` up to `end`, or to the end of the text.", substring)
+        .cost("the text's length / 64"),
+    method("index_of", (1, 2), "text.index_of(part: string, start?: int) -> int")
+        .aliases(&["indexOf"])
+        .does("Where a part first stands at or after `start`; -1 where it does not.", index_of)
+        .cost("the text's length / 64"),
+    method("last_index_of", (1, 1), "text.last_index_of(part: string) -> int")
+        .aliases(&["lastIndexOf"])
+        .does("Where a part last stands; -1 where it does not.", last_index_of)
+        .cost("the text's length / 64"),
+    method("char_at", (1, 1), "text.char_at(index: int) -> string")
+        .aliases(&["charAt"])
+        .does("The character at a place; empty at the very end.", char_at)
+        .cost("the text's length / 64"),
+    method("reverse", (0, 0), "value.reverse() -> string | list")
+        .does("A text or a list the other way round.", reverse)
+        .cost("the items, or the text's length / 64"),
+];
+
+fn int(count: usize) -> Value {
+    Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+fn size(call: &mut Call) -> Result<Value, Fault> {
+    Ok(int(match call.arg(0) {
+        Value::Str(text) => {
+            call.budget.charge_text(text.len())?;
+            text.chars().count()
+        }
+        Value::List(items) => items.len(),
+        Value::Map(map) => map.len(),
+        _ => return Err(call.wrong(0, "text, a list or an object")),
+    }))
+}
+
+fn contains(call: &mut Call) -> Result<Value, Fault> {
+    if let Value::Str(text) = call.arg(0) {
+        call.budget.charge_text(text.len())?;
+        return Ok(Value::Bool(text.contains(call.text(1)?)));
+    }
+    match call.arg(0) {
+        Value::List(_) | Value::Map(_) => ops::contains(call.arg(0), call.arg(1), call.budget).map(Value::Bool),
+        _ => Err(call.wrong(0, "text, a list or an object")),
+    }
+}
+
+fn matches(call: &mut Call) -> Result<Value, Fault> {
+    let (text, source) = (call.text(0)?, call.text(1)?);
+    call.budget.charge(source.len() + text.len() / 8)?;
+    Ok(Value::Bool(pattern(source)?.is_match(text)))
+}
+
+/// The optional argument that limits how many; none where it is absent or negative, as in CEL.
+fn limit(call: &Call, at: usize) -> Result<Option<usize>, Fault> {
+    if call.has(at) { Ok(usize::try_from(call.int(at)?).ok()) } else { Ok(None) }
+}
+
+fn replace(call: &mut Call) -> Result<Value, Fault> {
+    let (text, old, new) = (call.text(0)?, call.text(1)?, call.text(2)?);
+    let limit = limit(call, 3)?.unwrap_or(usize::MAX);
+    call.budget.charge_text(text.len())?;
+    let count = text.matches(old).take(limit).count();
+    let size = (text.len() - count * old.len()).saturating_add(count.saturating_mul(new.len()));
+    call.budget.charge(count / 8)?;
+    call.budget.charge_grow(0, size)?;
+    Ok(Value::str(text.replacen(old, new, limit)))
+}
+
+fn split(call: &mut Call) -> Result<Value, Fault> {
+    let (text, separator) = (call.text(0)?, call.text(1)?);
+    let limit = limit(call, 2)?.unwrap_or(usize::MAX);
+    call.budget.charge_text(text.len())?;
+    let pieces = if separator.is_empty() { text.chars().count() } else { text.matches(separator).count() + 1 };
+    call.budget.charge(pieces.min(limit))?;
+    let pieces: Vec<Value> = match limit {
+        0 => Vec::new(),
+        _ if separator.is_empty() => characters(text, limit),
+        _ => text.splitn(limit, separator).map(Value::str).collect(),
+    };
+    Ok(Value::list(pieces))
+}
+
+/// The characters of a text; the last piece holds what is past the limit.
+fn characters(text: &str, limit: usize) -> Vec<Value> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let end = if pieces.len() + 1 == limit { rest.len() } else { first.len_utf8() };
+        pieces.push(Value::str(&rest[..end]));
+        rest = &rest[end..];
+    }
+    pieces
+}
+
+fn join(call: &mut Call) -> Result<Value, Fault> {
+    let items = call.list(0)?;
+    let separator = if call.has(1) { call.text(1)? } else { "" };
+    let mut text = String::new();
+    for (at, item) in items.iter().enumerate() {
+        call.budget.charge(1)?;
+        if at > 0 {
+            push_text(&mut text, separator, call.budget)?;
+        }
+        write_text(item, &mut text, call.budget)?;
+    }
+    Ok(Value::str(text))
+}
+
+fn change(call: &mut Call, change: impl Fn(&str) -> String) -> Result<Value, Fault> {
+    let text = call.text(0)?;
+    call.budget.charge_text(text.len())?;
+    let changed = change(text);
+    call.budget.charge_grow(0, changed.len())?;
+    Ok(Value::str(changed))
+}
+
+/// Where the character at a place begins, in bytes; the place after the last one counts.
+fn byte_of(call: &Call, text: &str, place: usize) -> Result<usize, Fault> {
+    let ends = text.char_indices().map(|(at, _)| at).chain(std::iter::once(text.len()));
+    ends.into_iter().nth(place).ok_or_else(|| {
+        Fault::wrong(format!("`{}`: {place} is past the end of a text of {}", call.name, text.chars().count()))
+    })
+}
+
+fn substring(call: &mut Call) -> Result<Value, Fault> {
+    let text = call.text(0)?;
+    call.budget.charge_text(text.len())?;
+    let start = byte_of(call, text, call.count(1)?)?;
+    let end = if call.has(2) { byte_of(call, text, call.count(2)?)? } else { text.len() };
+    text.get(start..end).map(Value::str).ok_or_else(|| Fault::wrong("`substring`: the end is before the start"))
+}
+
+fn index_of(call: &mut Call) -> Result<Value, Fault> {
+    let (text, part) = (call.text(0)?, call.text(1)?);
+    call.budget.charge_text(text.len())?;
+    let start = if call.has(2) { byte_of(call, text, call.count(2)?)? } else { 0 };
+    Ok(place_of(text, text[start..].find(part).map(|at| at + start)))
+}
+
+fn last_index_of(call: &mut Call) -> Result<Value, Fault> {
+    let (text, part) = (call.text(0)?, call.text(1)?);
+    call.budget.charge_text(text.len())?;
+    Ok(place_of(text, text.rfind(part)))
+}
+
+/// A place in bytes as one in characters; -1 where there is none.
+fn place_of(text: &str, byte: Option<usize>) -> Value {
+    byte.map_or(Value::Int(-1), |byte| int(text[..byte].chars().count()))
+}
+
+fn char_at(call: &mut Call) -> Result<Value, Fault> {
+    let text = call.text(0)?;
+    call.budget.charge_text(text.len())?;
+    let at = byte_of(call, text, call.count(1)?)?;
+    Ok(Value::str(text[at..].chars().next().map(String::from).unwrap_or_default()))
+}
+
+fn reverse(call: &mut Call) -> Result<Value, Fault> {
+    match call.arg(0) {
+        Value::Str(_) => change(call, |text| text.chars().rev().collect()),
+        Value::List(items) => {
+            call.budget.charge(items.len())?;
+            Ok(Value::list(items.iter().rev().cloned().collect()))
+        }
+        _ => Err(call.wrong(0, "text or a list")),
+    }
+}
