@@ -1,0 +1,130 @@
+//! The use cases' object: what it is made of, and how a request's words become rows.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use crate::expr::{Timestamp, nearest};
+use crate::ids::WorkflowId;
+use crate::plan::TaskTypes;
+
+use super::error::{ServiceError, ServiceResult};
+use super::model::Workflow;
+use super::plans::Plans;
+use super::ports::{Clock, Entropy, Runtime, Store};
+use super::sources::Sources;
+
+/// What the use cases are made of.
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// What runs executions.
+    pub runtime: Arc<dyn Runtime>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// The task types that steps may have.
+    pub task_types: TaskTypes,
+    /// The server's settings, which replace a workflow's defaults: by the setting's name, or in an object by the workflow's.
+    pub settings: serde_json::Map<String, serde_json::Value>,
+    /// What may grow how far.
+    pub limits: Limits,
+}
+
+/// What may grow how far.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The largest input of an execution, in bytes of its JSON.
+    pub input_bytes: usize,
+    /// The longest that a request may wait for an execution to end.
+    pub wait: std::time::Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { input_bytes: 1024 * 1024, wait: std::time::Duration::from_secs(300) }
+    }
+}
+
+/// The use cases. Each is a method whose name begins with its resource.
+pub struct Service {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) task_types: Arc<TaskTypes>,
+    pub(super) settings: serde_json::Map<String, serde_json::Value>,
+    pub(super) limits: Limits,
+    pub(super) plans: Plans,
+    /// One change of definitions at a time in this process, so that what a change was decided on still holds when it is
+    /// written. Other processes are told apart by the store's conflicts.
+    pub(super) editing: Mutex<()>,
+    sources: Arc<Sources>,
+}
+
+impl Service {
+    /// The use cases over these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            store: parts.store,
+            runtime: parts.runtime,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            task_types: Arc::new(parts.task_types),
+            settings: parts.settings,
+            limits: parts.limits,
+            plans: Plans::default(),
+            editing: Mutex::new(()),
+            sources: Arc::default(),
+        }
+    }
+
+    /// The states of the watched files: the watcher writes them, the API shows them.
+    pub fn sources(&self) -> &Arc<Sources> {
+        &self.sources
+    }
+
+    /// The task types that steps may have.
+    pub fn task_types(&self) -> &TaskTypes {
+        &self.task_types
+    }
+
+    /// The moment, on the database's clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The workflow of an id or a name.
+    ///
+    /// # Errors
+    /// Not found, with the nearest name where there is one.
+    pub async fn workflow_resolve(&self, id_or_name: &str) -> ServiceResult<Workflow> {
+        if let Ok(id) = Uuid::parse_str(id_or_name)
+            && let Some(workflow) = self.store.workflow_find(WorkflowId(id)).await?
+        {
+            return Ok(workflow);
+        }
+        match self.store.workflow_find_by_name(id_or_name).await? {
+            Some(workflow) => Ok(workflow),
+            None => Err(self.workflow_unknown(id_or_name).await),
+        }
+    }
+
+    async fn workflow_unknown(&self, name: &str) -> ServiceError {
+        let error = ServiceError::not_found("workflow", name);
+        let filter = super::ports::WorkflowFilter { limit: 200, ..Default::default() };
+        let Ok(page) = self.store.workflow_list(&filter).await else { return error };
+        match nearest(name, page.items.iter().map(|workflow| &*workflow.name)) {
+            Some(close) => error.help(format!("did you mean `{close}`?")),
+            None => error,
+        }
+    }
+
+    /// Drops what is cached of a workflow, here and in the runtime.
+    pub(super) async fn workflow_changed(&self, workflow: &Workflow) {
+        self.plans.forget(workflow.id);
+        self.runtime.workflow_changed(&workflow.name).await;
+    }
+}

@@ -1,0 +1,285 @@
+//! Sources: a text is validated, or published as versions of the workflows that it holds. All of them, or none.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::ids::WorkflowId;
+use crate::lang::{Compiled, Diagnostic, Notation, Source, compile};
+use crate::plan::Plan;
+
+use super::error::{ServiceError, ServiceResult};
+use super::model::{Origin, Version, Workflow, WorkflowStatus};
+use super::parts::Service;
+use super::ports::{NewVersion, WorkflowFilter};
+
+/// A text to be published.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    /// The name shown in diagnostics.
+    pub name: String,
+    /// How it is written.
+    pub notation: Notation,
+    /// The text.
+    pub text: Arc<str>,
+    /// Where it came from. A file owns its workflows from then on.
+    pub origin: Origin,
+}
+
+impl Upload {
+    fn source(&self) -> Source {
+        Source { name: self.name.as_str().into(), notation: self.notation, text: self.text.clone() }
+    }
+
+    fn file(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::File { path } => Some(path),
+            _ => None,
+        }
+    }
+}
+
+/// A workflow that a published source holds.
+#[derive(Clone, Debug)]
+pub struct PublishedWorkflow {
+    /// The workflow as it is now.
+    pub workflow: Workflow,
+    /// Its version with this text.
+    pub version: i64,
+    /// What its plan is called.
+    pub plan_hash: crate::plan::PlanHash,
+    /// Whether this made a version; else the active one had this text already.
+    pub changed: bool,
+}
+
+/// What came of a publication.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The source.
+    pub source: Source,
+    /// SHA-256 over the text with its line ends normalised, in hexadecimal.
+    pub hash: String,
+    /// Its workflows, in order.
+    pub workflows: Vec<PublishedWorkflow>,
+    /// Warnings.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What a source that compiles holds.
+#[derive(Clone, Debug)]
+pub struct Validated {
+    /// The source.
+    pub source: Source,
+    /// The hash of its text.
+    pub hash: String,
+    /// Its plans, in order; none where there is an error.
+    pub plans: Vec<Arc<Plan>>,
+    /// What is wrong with it, and warnings.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// The hash that tells whether a text is another: SHA-256 over it with its line ends normalised, in hexadecimal.
+pub fn source_hash(text: &str) -> String {
+    let mut hash = Sha256::new();
+    for (at, line) in text.replace("\r\n", "\n").replace('\r', "\n").split('\n').enumerate() {
+        if at > 0 {
+            hash.update(b"\n");
+        }
+        hash.update(line.as_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Service {
+    /// Compiles a text and says what is wrong with it. Changes nothing.
+    ///
+    /// # Errors
+    /// A text that is past the limit, or `Diagnostics` where it does not compile.
+    pub async fn source_validate(&self, source: Source) -> ServiceResult<Validated> {
+        let hash = source_hash(&source.text);
+        let compiled = self.compile(source.clone()).await?;
+        if compiled.has_errors() {
+            return Err(ServiceError::Diagnostics { source, diagnostics: compiled.diagnostics });
+        }
+        Ok(Validated { source, hash, plans: compiled.plans, diagnostics: compiled.diagnostics })
+    }
+
+    /// Publishes a text: each of its workflows gets a version, active at once, unless the active one has this text already.
+    ///
+    /// # Errors
+    /// `Diagnostics` where it does not compile; a conflict where another file owns one of its workflows.
+    pub async fn source_publish(&self, upload: Upload) -> ServiceResult<Published> {
+        let valid = self.source_validate(upload.source()).await?;
+        let _editing = self.editing.lock().await;
+        let mut kept = Vec::new();
+        let mut new = Vec::new();
+        for plan in &valid.plans {
+            let existing = self.store.workflow_find_by_name(&plan.workflow).await?;
+            if let Some(workflow) = &existing {
+                owner_allows(workflow, upload.file())?;
+            }
+            match self.unchanged(existing.as_ref(), &valid.hash).await? {
+                Some(version) => kept.push((existing, version)),
+                None => new.push(self.new_version(plan, &valid, &upload)),
+            }
+        }
+        let workflows = self.publish(kept, new, &valid, &upload).await?;
+        if let Some(path) = upload.file() {
+            self.release_others(path, &valid.plans).await?;
+        }
+        Ok(Published { source: valid.source, hash: valid.hash, workflows, diagnostics: valid.diagnostics })
+    }
+
+    /// Deactivates the workflows that a file owned, since the file is gone, and gives them free.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn source_remove(&self, path: &str) -> ServiceResult<Vec<Workflow>> {
+        let _editing = self.editing.lock().await;
+        self.release_others(path, &[]).await
+    }
+
+    /// The files that own workflows, by path: what a watcher compares with what it finds when it starts.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn source_owners(&self) -> ServiceResult<std::collections::BTreeSet<String>> {
+        Ok(self.owned_workflows().await?.into_iter().filter_map(|workflow| workflow.file).collect())
+    }
+
+    /// Compiles, away from the threads that serve: a large source takes its time.
+    pub(super) async fn compile(&self, source: Source) -> ServiceResult<Compiled> {
+        let task_types = self.task_types.clone();
+        tokio::task::spawn_blocking(move || compile(&source, &task_types))
+            .await
+            .map_err(|error| ServiceError::Internal { message: format!("the compiler failed: {error}") })
+    }
+
+    /// The active version, where its text is this one.
+    async fn unchanged(&self, workflow: Option<&Workflow>, hash: &str) -> ServiceResult<Option<Version>> {
+        let Some((workflow, n)) = workflow.and_then(|workflow| Some((workflow, workflow.active_version?))) else {
+            return Ok(None);
+        };
+        let active = self.store.version_find(workflow.id, n).await?;
+        Ok(active.filter(|version| &*version.source_hash == hash))
+    }
+
+    fn new_version(&self, plan: &Arc<Plan>, valid: &Validated, upload: &Upload) -> NewVersion {
+        let fresh_id = WorkflowId(self.entropy.uuid());
+        let version = Version {
+            workflow: fresh_id,
+            n: 0,
+            source: valid.source.text.clone(),
+            notation: valid.source.notation,
+            source_hash: valid.hash.as_str().into(),
+            plan_hash: plan.hash(),
+            plan: plan.clone(),
+            origin: upload.origin.clone(),
+            created_at: self.clock.now(),
+        };
+        NewVersion { fresh_id, version, file: upload.file().map(str::to_owned), from_draft: false }
+    }
+
+    /// Writes what is new, adopts what is not, and gives both in the order of the source.
+    async fn publish(
+        &self,
+        kept: Vec<(Option<Workflow>, Version)>,
+        new: Vec<NewVersion>,
+        valid: &Validated,
+        upload: &Upload,
+    ) -> ServiceResult<Vec<PublishedWorkflow>> {
+        let mut published = Vec::new();
+        if !new.is_empty() {
+            for (workflow, version) in self.store.version_publish(&new).await? {
+                self.workflow_changed(&workflow).await;
+                published.push(of_version(workflow, &version, true));
+            }
+        }
+        for (workflow, version) in kept {
+            let Some(workflow) = workflow else { continue };
+            published.push(of_version(self.adopt(workflow, upload.file()).await?, &version, false));
+        }
+        let place = |one: &PublishedWorkflow| valid.plans.iter().position(|plan| plan.workflow == one.workflow.name);
+        published.sort_by_key(place);
+        Ok(published)
+    }
+
+    /// A workflow that has this text already becomes its file's. One that was given free when its file went is active again;
+    /// one that somebody deactivated stays so.
+    async fn adopt(&self, mut workflow: Workflow, file: Option<&str>) -> ServiceResult<Workflow> {
+        let Some(file) = file.filter(|file| workflow.file.as_deref() != Some(file)) else { return Ok(workflow) };
+        workflow.file = Some(file.to_owned());
+        workflow.status = WorkflowStatus::Active;
+        workflow.updated_at = self.clock.now();
+        self.store.workflow_update(&workflow).await?;
+        self.workflow_changed(&workflow).await;
+        Ok(workflow)
+    }
+
+    /// Deactivates what the file owned and no longer holds.
+    async fn release_others(&self, path: &str, plans: &[Arc<Plan>]) -> ServiceResult<Vec<Workflow>> {
+        let mut released = Vec::new();
+        for mut workflow in self.owned_workflows().await? {
+            let held = plans.iter().any(|plan| plan.workflow == workflow.name);
+            if held || workflow.file.as_deref() != Some(path) {
+                continue;
+            }
+            workflow.file = None;
+            workflow.status = WorkflowStatus::Inactive;
+            workflow.updated_at = self.clock.now();
+            self.store.workflow_update(&workflow).await?;
+            self.workflow_changed(&workflow).await;
+            released.push(workflow);
+        }
+        Ok(released)
+    }
+
+    /// Every workflow that a file owns.
+    async fn owned_workflows(&self) -> ServiceResult<Vec<Workflow>> {
+        const PAGE: u64 = 1_000;
+        let mut owned = Vec::new();
+        let mut after = None;
+        loop {
+            let filter = WorkflowFilter { after: after.clone(), limit: PAGE, ..Default::default() };
+            let page = self.store.workflow_list(&filter).await?.items;
+            let last = page.last().map(|workflow| workflow.name.to_string());
+            let full = page.len() as u64 == PAGE;
+            owned.extend(page.into_iter().filter(|workflow| workflow.file.is_some()));
+            if !full || last == after {
+                return Ok(owned);
+            }
+            after = last;
+        }
+    }
+}
+
+fn of_version(workflow: Workflow, version: &Version, changed: bool) -> PublishedWorkflow {
+    PublishedWorkflow { workflow, version: version.n, plan_hash: version.plan_hash.clone(), changed }
+}
+
+/// Whether this origin may publish over the workflow: what a file owns is the file's alone.
+fn owner_allows(workflow: &Workflow, file: Option<&str>) -> ServiceResult<()> {
+    match (&workflow.file, file) {
+        (Some(owner), file) if file != Some(owner) => Err(owned_by_file(workflow, owner)),
+        _ => Ok(()),
+    }
+}
+
+/// The conflict of an edit with the file that owns a workflow.
+pub(super) fn owned_by_file(workflow: &Workflow, file: &str) -> ServiceError {
+    ServiceError::conflict(format!("the workflow `{}` is owned by the file `{file}`", workflow.name))
+        .help(format!("change `{file}`, or remove the workflow from it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_do_not_make_another_source() {
+        let hash = source_hash("a\nb\n");
+        assert_eq!(source_hash("a\r\nb\r\n"), hash);
+        assert_eq!(source_hash("a\rb\r"), hash);
+        assert_ne!(source_hash("a\nb"), hash);
+    }
+}
