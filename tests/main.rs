@@ -6,4 +6,7 @@ mod layout;
 mod migrations;
 mod store;
 mod store_commit;
+mod store_reads;
+mod store_recovery;
+mod store_workflows;
 mod support;

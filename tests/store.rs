@@ -19,7 +19,6 @@ use crate::support::postgres::Postgres;
 pub struct Fresh {
     pub database: Arc<Database>,
     pub url: String,
-    _folder: tempfile::TempDir,
 }
 
 /// The address of an empty SQLite database, and the folder that it goes with.
@@ -36,14 +35,11 @@ pub async fn urls() -> (Vec<String>, tempfile::TempDir) {
 
 /// Runs a test over a fresh SQLite database, and over a fresh PostgreSQL database.
 pub async fn each<F: Future<Output = ()>>(test: impl Fn(Fresh) -> F) {
-    let (url, folder) = sqlite();
-    test(open(url, folder).await).await;
-    test(open(Postgres::shared().database().await, tempfile::tempdir().unwrap()).await).await;
-}
-
-async fn open(url: String, folder: tempfile::TempDir) -> Fresh {
-    let database = Database::open(&Options { max_connections: 3, ..Options::new(url.clone()) }).await.unwrap();
-    Fresh { database, url, _folder: folder }
+    let (urls, _folder) = urls().await;
+    for url in urls {
+        let database = Database::open(&Options { max_connections: 3, ..Options::new(url.clone()) }).await.unwrap();
+        test(Fresh { database, url }).await;
+    }
 }
 
 impl Fresh {

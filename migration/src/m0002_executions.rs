@@ -62,7 +62,9 @@ const STATEMENTS: &[&str] = &[
     // What a recovery pages through. It holds live executions alone, so that history costs a start nothing.
     "CREATE INDEX workflow_executions_live ON workflow_executions (id, partition)
         WHERE status NOT IN ('completed', 'failed', 'cancelled')",
-    "CREATE INDEX workflow_executions_wake ON workflow_executions (wake_at, partition) WHERE wake_at IS NOT NULL",
+    // Timers. What has ended leaves these indexes by itself, so that they are as small as what waits.
+    "CREATE INDEX workflow_executions_wake ON workflow_executions (wake_at, partition)
+        WHERE wake_at IS NOT NULL AND status NOT IN ('completed', 'failed', 'cancelled')",
     // The rows of an execution lie together, by path. `partition` is its execution's, for the timers.
     "CREATE TABLE step_executions (
         execution_id {uuid} NOT NULL,
@@ -84,7 +86,8 @@ const STATEMENTS: &[&str] = &[
         PRIMARY KEY (execution_id, path, attempt)
     ){clustered}",
     "CREATE INDEX step_executions_seq ON step_executions (execution_id, seq)",
-    "CREATE INDEX step_executions_wake ON step_executions (wake_at, partition) WHERE wake_at IS NOT NULL",
+    "CREATE INDEX step_executions_wake ON step_executions (wake_at, partition)
+        WHERE wake_at IS NOT NULL AND status IN ('waiting', 'retrying')",
     "CREATE TABLE execution_logs (
         id {serial},
         execution_id {uuid} NOT NULL,

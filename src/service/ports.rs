@@ -95,7 +95,7 @@ pub trait ExecutionStore: Send + Sync + 'static {
     /// The rows of these executions. Those that are not there are left out.
     async fn histories(&self, ids: &[ExecutionId]) -> StoreResult<Vec<History>>;
 
-    /// Timers due before `before`, soonest first, of executions that have not ended.
+    /// Timers due at `before` or earlier, soonest first, of executions that have not ended.
     async fn timers_due(
         &self,
         partitions: &[PartitionId],

@@ -29,7 +29,7 @@ const SQLITE_CACHE_KIB: u32 = 32 * 1024;
 /// An open database. Implements `Store`.
 pub struct Database {
     /// SQLite: one connection, since one writes at a time. PostgreSQL: a few.
-    write: DatabaseConnection,
+    pub(super) write: DatabaseConnection,
     /// Connections that read, so that a list never waits for a commit.
     pub(super) read: DatabaseConnection,
     /// The lock of the process that serves this database, released when this is dropped.
@@ -153,6 +153,8 @@ fn sqlite(path: &Path, options: &Options, connections: u32, read_only: bool) -> 
 fn postgres(url: &str, options: &Options, connections: u32, settings: &'static [(&str, &str)]) -> ConnectOptions {
     let mut pool = pool(url.to_owned(), options, connections);
     pool.set_application_name("stepwell").statement_timeout(options.statement_timeout);
+    // A server that was started again leaves dead connections behind: one that lay idle is tried before it is used.
+    pool.test_before_acquire_if_idle_for(Duration::from_secs(5));
     pool.map_sqlx_postgres_opts(move |given| given.options(settings.iter().copied()));
     pool
 }

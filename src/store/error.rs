@@ -51,6 +51,7 @@ impl From<DbErr> for StoreError {
             Some(SqlErr::UniqueConstraintViolation(what) | SqlErr::ForeignKeyConstraintViolation(what)) => {
                 Self::Conflict(what)
             }
+            _ if matches!(error, DbErr::RecordNotUpdated) => Self::Conflict("the row is gone".to_owned()),
             _ if is_decoding(&error) => Self::Corrupt(error.to_string()),
             _ => Self::Unavailable(error.to_string()),
         }

@@ -163,14 +163,15 @@ fn executions_due(partitions: &[PartitionId]) -> StoreResult<String> {
     ))
 }
 
-/// A timer of an attempt counts while the attempt waits: one that has a later attempt beside it was woken already.
+/// A timer of an attempt counts while the attempt waits; one that has a later attempt beside it was woken already.
 fn steps_due(partitions: &[PartitionId]) -> StoreResult<String> {
     let within = within("step.partition", partitions)?;
     Ok(format!(
         "SELECT step.execution_id AS id, execution.status AS status, step.path AS path, step.attempt AS attempt,
              step.wake_at AS wake_at
          FROM step_executions AS step JOIN workflow_executions AS execution ON execution.id = step.execution_id
-         WHERE step.wake_at IS NOT NULL AND step.wake_at <= $1{within} AND execution.{LIVE}
+         WHERE step.wake_at IS NOT NULL AND step.status IN ('waiting', 'retrying') AND step.wake_at <= $1{within}
+             AND execution.{LIVE}
              AND NOT EXISTS (SELECT 1 FROM step_executions AS later WHERE later.execution_id = step.execution_id
                  AND later.path = step.path AND later.attempt > step.attempt)
          ORDER BY step.wake_at LIMIT $2"

@@ -17,6 +17,9 @@ mod ownership;
 mod reads;
 mod row;
 mod starts;
+mod version_steps;
+mod versions;
+mod workflows;
 
 pub use database::Database;
 pub use error::OpenError;
