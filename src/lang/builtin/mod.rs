@@ -148,7 +148,7 @@ fn conditional() -> TaskType {
 
 fn log() -> TaskType {
     let config = vec![
-        required("message", Type::String, "what to write; `{path}` is taken from `data`, `{{` is a brace"),
+        required("message", Type::Any, "what to write, as text; `{path}` is taken from `data`, `{{` is a brace"),
         optional("level", one_of(&LEVELS), "`info` where nothing is said"),
         optional("details", Type::Any, "more, for a program"),
     ];
@@ -169,7 +169,6 @@ fn workflow() -> TaskType {
     task_type("workflow", description, config, Type::Any, Runs::Engine)
 }
 
-#[allow(dead_code)]
 /// The words of an enum type, where it is one.
 pub(super) fn enum_words(ty: &Type) -> Option<Vec<Arc<str>>> {
     match ty {

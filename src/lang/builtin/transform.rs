@@ -173,7 +173,8 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self, key: &str) -> Option<&'a Expr> {
         let found = self.entry(key);
-        if found.is_none() {
+        // Where a key was misspelt, that is the mistake.
+        if found.is_none() && !self.failed {
             let message = format!("`{}` needs `{key}`", self.written.name);
             self.error(Diagnostic::error(MISSING_CONFIG, message, self.written.span));
         }

@@ -1,5 +1,4 @@
 //! The codes of what the checker, the flat notation's reader and `compile` find.
-#![allow(dead_code)]
 
 /// The source is larger than the limit.
 pub const SOURCE_TOO_LARGE: &str = "E0001";

@@ -1,14 +1,102 @@
 //! The checker: every mistake of a syntax tree at once, in the order of the text.
+//!
+//! Invariants: one mistake is one diagnostic (what is said of a name's declaration is not said again of its uses, and a step
+//! whose type is unknown is not checked for its configuration), and a tree without errors lowers to a plan.
+//!
+//! `declared` knows every name of a workflow, `scope` which of them are known where, `expr` reads expressions and what is
+//! known of their types, `fit` compares these with what is wanted; `statement`, `parallel`, `step` and `policy` walk.
 
 pub mod codes;
+mod declared;
+mod expr;
+mod field;
+mod fit;
+mod graph;
+mod parallel;
+mod policy;
+mod scope;
+mod statement;
+mod step;
+mod target;
+mod words;
+mod workflow;
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::expr::{Span, Type};
 use crate::plan::TaskTypes;
 
 use super::Diagnostic;
-use super::ast::File;
+use super::ast::{File, Workflow};
+use declared::Declared;
+use scope::Scopes;
 
-/// Checks a file.
+/// Checks a file. `task_types` are those that are known beside the ones that the file declares.
 pub fn check(file: &File, task_types: &TaskTypes) -> Vec<Diagnostic> {
-    let _ = (file, task_types);
-    Vec::new()
+    let known = super::compile::with_declared(task_types, file);
+    let mut diagnostics = Vec::new();
+    twice(
+        file.workflows.iter().map(|workflow| (&workflow.name.value, workflow.name.span)),
+        "workflow",
+        &mut diagnostics,
+    );
+    twice(file.tasks.iter().map(|task| (&task.name.value, task.name.span)), "task", &mut diagnostics);
+    for workflow in &file.workflows {
+        let mut checker = Checker::new(workflow, &known);
+        checker.workflow();
+        diagnostics.append(&mut checker.diagnostics);
+    }
+    diagnostics.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
+    diagnostics
+}
+
+/// Tells of names that stand twice.
+fn twice<'a>(names: impl Iterator<Item = (&'a Arc<str>, Span)>, what: &str, diagnostics: &mut Vec<Diagnostic>) {
+    let mut seen: HashMap<&Arc<str>, Span> = HashMap::new();
+    for (name, span) in names {
+        if let Some(first) = seen.get(name) {
+            let error = Diagnostic::error(codes::DUPLICATE_NAME, format!("the {what} `{name}` is there twice"), span);
+            diagnostics.push(error.also(*first, "first here"));
+        } else {
+            seen.insert(name, span);
+        }
+    }
+}
+
+/// The check of one workflow.
+struct Checker<'a> {
+    workflow: &'a Workflow,
+    types: &'a TaskTypes,
+    declared: Declared<'a>,
+    scopes: Scopes,
+    /// The variables of macros and of operations, innermost last.
+    locals: Vec<(Arc<str>, Type)>,
+    /// Whether types alone are asked for, and nothing is told.
+    quiet: bool,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Checker<'a> {
+    fn new(workflow: &'a Workflow, types: &'a TaskTypes) -> Self {
+        Self {
+            workflow,
+            types,
+            declared: Declared::of(workflow),
+            scopes: Scopes::default(),
+            locals: Vec::new(),
+            quiet: false,
+            diagnostics: Vec::new(),
+        }
+    }
+
+    fn tell(&mut self, diagnostic: Diagnostic) {
+        if !self.quiet {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    fn error(&mut self, code: &'static str, message: impl Into<String>, span: Span) {
+        self.tell(Diagnostic::error(code, message, span));
+    }
 }

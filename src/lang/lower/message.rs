@@ -18,7 +18,8 @@ pub fn with_paths(message: Expr) -> Expr {
                 expr @ TemplatePart::Expr(_) => vec![expr],
             })
             .collect(),
-        other => return Expr::new(other, span),
+        // Whatever else it is, it is written as text.
+        other => vec![TemplatePart::Expr(Expr::new(other, span))],
     };
     let kind = match &parts[..] {
         [] => ExprKind::Literal(Value::str("")),

@@ -1,6 +1,7 @@
 //! The way from text to plan, in both notations.
 
 mod flat;
+mod flat_mistakes;
 
 use crate::lang::{Compiled, Notation, Source, builtin_task_types, compile};
 

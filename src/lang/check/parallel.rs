@@ -1,0 +1,155 @@
+//! `parallel`: children all at once, and the graph that `after` draws between them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::lang::Diagnostic;
+use crate::lang::ast::{Name, PolicyKind, Stmt, StmtKind};
+use crate::lang::lower::{child_name, child_policies};
+use crate::lang::statements::each_statement;
+
+use super::Checker;
+use super::codes::{CYCLE, MISPLACED_STATEMENT, UNKNOWN_AFTER};
+use super::graph::{Reach, cycles, ordered};
+use super::words::ident;
+
+impl Checker<'_> {
+    /// Checks a `parallel`; the steps of its children are known after it.
+    pub fn parallel(&mut self, children: &[Stmt]) {
+        let places: HashMap<&str, usize> =
+            children.iter().enumerate().filter_map(|(at, child)| Some((child_name(child)?, at))).collect();
+        let mut edges: Vec<Vec<usize>> = Vec::new();
+        for (at, child) in children.iter().enumerate() {
+            edges.push(self.edges(at, child, &places));
+        }
+        self.decisions(children, &places, &mut edges);
+        let order = ordered(&edges);
+        let whole = order.len() == children.len();
+        if !whole {
+            self.tell_cycles(children, &edges, &order);
+        }
+        let reach = whole.then(|| Reach::of(&edges, &order));
+        let names = children.iter().map(|child| child_name(child).unwrap_or_default().into()).collect();
+        self.scopes.enter_parallel(members(children), names, reach);
+        let order = if whole { order } else { (0..children.len()).collect() };
+        for at in order {
+            self.scopes.at_child(at);
+            self.child(&children[at]);
+        }
+        let steps = self.scopes.leave();
+        self.bind_all(steps);
+    }
+
+    fn child(&mut self, child: &Stmt) {
+        match &child.kind {
+            StmtKind::Step(step) => self.step(step),
+            StmtKind::Branch { policies, body, .. } => {
+                self.policies(policies);
+                self.branch_policies(policies);
+                let steps = self.block(body);
+                self.bind_all(steps);
+            }
+            StmtKind::Reserved { .. } => self.statement(child),
+            _ => {
+                let error =
+                    Diagnostic::error(MISPLACED_STATEMENT, "a child of `parallel` is a step or a branch", child.span);
+                self.tell(error.help("put it into `branch NAME { … }`"));
+                let steps = self.block(std::slice::from_ref(child));
+                self.bind_all(steps);
+            }
+        }
+    }
+
+    /// A flat step in a loop is a branch around the loop, whose name is the list after it.
+    fn branch_policies(&mut self, policies: &[crate::lang::ast::Policy]) {
+        for policy in policies.iter().filter(|policy| !matches!(policy.kind, PolicyKind::After(_) | PolicyKind::Other))
+        {
+            let message = format!("`{}` is a step's, and a branch is none", policy.keyword.value);
+            self.error(super::codes::MISPLACED_POLICY, message, policy.keyword.span);
+        }
+    }
+
+    /// What a child waits for, each once.
+    fn edges(&mut self, at: usize, child: &Stmt, places: &HashMap<&str, usize>) -> Vec<usize> {
+        let mut found = Vec::new();
+        for policy in child_policies(child) {
+            let PolicyKind::After(names) = &policy.kind else { continue };
+            for name in names {
+                match places.get(&*name.value) {
+                    Some(other) if *other == at => {
+                        let message = format!("`{}` can't wait for itself", name.value);
+                        self.error(CYCLE, message, name.span);
+                    }
+                    Some(other) if !found.contains(other) => found.push(*other),
+                    Some(_) => {}
+                    None => self.unknown_after(name, at, places),
+                }
+            }
+        }
+        found
+    }
+
+    fn unknown_after(&mut self, name: &Name, at: usize, places: &HashMap<&str, usize>) {
+        let word = &*name.value;
+        if let Some(declaration) = self.declared.written(word) {
+            let message = format!("`{word}` is not beside this in the `parallel`");
+            let error = Diagnostic::error(UNKNOWN_AFTER, message, name.span);
+            self.tell(error.also(declaration.name.span, "it is here"));
+            return;
+        }
+        let mut siblings: Vec<(usize, &str)> = places.iter().map(|(name, place)| (*place, *name)).collect();
+        siblings.sort_unstable();
+        let known = siblings.into_iter().filter(|(place, _)| *place != at).map(|(_, name)| name);
+        let error = Diagnostic::error(UNKNOWN_AFTER, format!("unknown step `{word}`"), name.span);
+        self.unknown(error, word, known);
+    }
+
+    fn tell_cycles(&mut self, children: &[Stmt], edges: &[Vec<usize>], order: &[usize]) {
+        for cycle in cycles(edges, order) {
+            let names: Vec<String> =
+                cycle.iter().map(|at| format!("`{}`", child_name(&children[*at]).unwrap_or_default())).collect();
+            let Some(first) = names.first() else { continue };
+            let message = format!("{}, which waits for {first}", names.join(" waits for "));
+            let message = message.replacen(", which waits for", " waits for", usize::from(names.len() == 1));
+            let Some(span) = cycle.first().and_then(|at| after_span(&children[*at])) else { continue };
+            self.tell(Diagnostic::error(CYCLE, message, span).help("steps that wait for each other never start"));
+        }
+    }
+}
+
+/// Where a child says what it waits for.
+fn after_span(child: &Stmt) -> Option<crate::expr::Span> {
+    let policies = child_policies(child);
+    let after = policies.iter().find(|policy| matches!(policy.kind, PolicyKind::After(_))).map(|policy| policy.span);
+    Some(after.unwrap_or(child.span))
+}
+
+/// The names that each child gives to those after it.
+fn members(children: &[Stmt]) -> HashMap<String, usize> {
+    let mut members = HashMap::new();
+    let mut add = |name: &Arc<str>, at: usize| {
+        members.entry(ident(name)).or_insert(at);
+    };
+    for (at, child) in children.iter().enumerate() {
+        let mut inner = HashSet::new();
+        each_statement(std::slice::from_ref(child), &mut |statement: &Stmt| {
+            if let StmtKind::For(each) = &statement.kind {
+                each_statement(&each.body, &mut |hidden| {
+                    if let StmtKind::Step(step) = &hidden.kind {
+                        inner.insert(step.name.span);
+                    }
+                });
+                // The list of a flat step's loop is known after it by the step's name.
+                if let Some(name) = &each.name {
+                    add(&name.value, at);
+                }
+            }
+            if let StmtKind::Step(step) = &statement.kind
+                && !inner.contains(&step.name.span)
+            {
+                add(&step.name.value, at);
+            }
+        });
+    }
+    members
+}

@@ -1,0 +1,200 @@
+//! Steps: the task type, its configuration, and what the step gives.
+
+use crate::expr::{ObjectType, Type};
+use crate::lang::Diagnostic;
+use crate::lang::ast::{Attribute, PolicyKind, Step};
+use crate::lang::builtin::{read_condition, read_transforms};
+use crate::lang::nearest::nearest;
+use crate::plan::{Condition, TaskType, TransformOp};
+
+use super::Checker;
+use super::codes::{DUPLICATE_KEY, MISSING_CONFIG, ONE_OF, UNKNOWN_CONFIG, UNKNOWN_TASK_TYPE};
+use super::declared::Kind;
+use super::fit::must_be_there;
+
+impl Checker<'_> {
+    /// Checks a step; its output is known from here on.
+    pub fn step(&mut self, step: &Step) {
+        self.policies(&step.policies);
+        let types = self.types;
+        let known = types.get(&step.task_type.value);
+        self.config_names(step, known);
+        match known {
+            Some(known) => self.config(step, known),
+            // Told by the notation's reader: a step without a task.
+            None if step.task_type.value.is_empty() => {}
+            None => self.unknown_task_type(step),
+        }
+        let ty = known.map_or(Type::Any, |known| output_type(step, known));
+        let skipped = step.policies.iter().any(|policy| matches!(policy.kind, PolicyKind::When(_)));
+        self.bind(&step.name, Kind::Step, if skipped { ty.nullable() } else { ty });
+    }
+
+    fn unknown_task_type(&mut self, step: &Step) {
+        let name = &*step.task_type.value;
+        let error = Diagnostic::error(UNKNOWN_TASK_TYPE, format!("unknown task type `{name}`"), step.task_type.span);
+        let known: Vec<&str> = self.types.iter().map(|known| &*known.name).collect();
+        match nearest(name, known) {
+            Some(near) => self.tell(error.help(format!("did you mean `{near}`?"))),
+            None if self.workflow.flat => self.tell(error.help("a handler must be registered under that name")),
+            None => self.tell(error.help(format!("a remote handler is declared: `task {name} {{ config {{ … }} }}`"))),
+        }
+    }
+
+    /// The names in the configuration, whatever the task type.
+    fn config_names(&mut self, step: &Step, known: Option<&TaskType>) {
+        for attribute in &step.config {
+            match (known.map(|known| &*known.name), &*attribute.key.value) {
+                (Some("data_transform"), "transforms") => self.transforms(attribute),
+                (Some("conditional"), "condition") => self.condition(attribute),
+                _ => drop(self.value(&attribute.value)),
+            }
+        }
+    }
+
+    fn config(&mut self, step: &Step, known: &TaskType) {
+        let mut seen: Vec<&Attribute> = Vec::new();
+        let mut meant: Vec<&str> = Vec::new();
+        for attribute in &step.config {
+            let key = &*attribute.key.value;
+            if let Some(first) = seen.iter().find(|other| *other.key.value == *key) {
+                let error = Diagnostic::error(DUPLICATE_KEY, format!("`{key}` is there twice"), attribute.key.span);
+                self.tell(error.also(first.key.span, "first here"));
+                continue;
+            }
+            seen.push(attribute);
+            match known.config.field(key) {
+                Some(field) if field.required => self.fit(&attribute.value, &field.ty, &format!("`{key}`")),
+                Some(field) => self.fit(&attribute.value, &field.ty.clone().nullable(), &format!("`{key}`")),
+                None if known.config.open => {}
+                None => {
+                    let message = format!("unknown key `{key}` of `{}`", known.name);
+                    let error = Diagnostic::error(UNKNOWN_CONFIG, message, attribute.key.span);
+                    let names = known.config.fields.iter().map(|field| &*field.name);
+                    meant.extend(nearest(key, names.clone()));
+                    self.unknown(error, key, names);
+                }
+            }
+        }
+        self.missing(step, &known.config, &meant);
+        match &*known.name {
+            "delay" => self.delay(step),
+            "data_transform" => self.one_of(step, &["transforms", "value"]),
+            "conditional" => self.targets(step),
+            _ => {}
+        }
+    }
+
+    /// Tells of required keys that are not there, and not there misspelt either.
+    fn missing(&mut self, step: &Step, config: &ObjectType, meant: &[&str]) {
+        for field in config.fields.iter().filter(|field| must_be_there(field)) {
+            let misspelt = meant.contains(&&*field.name);
+            if misspelt || step.config.iter().any(|attribute| attribute.key.value == field.name) {
+                continue;
+            }
+            let message = format!("`{}` needs `{}`", step.name.value, field.name);
+            let error = Diagnostic::error(MISSING_CONFIG, message, step.name.span);
+            let doc = field.doc.as_deref().map(|doc| format!(": {doc}")).unwrap_or_default();
+            self.tell(error.help(format!("`{}` of `{}`{doc}", field.name, step.task_type.value)));
+        }
+    }
+
+    /// Exactly one of these keys is there.
+    fn one_of(&mut self, step: &Step, keys: &[&str]) {
+        let given: Vec<&Attribute> =
+            step.config.iter().filter(|attribute| keys.contains(&&*attribute.key.value)).collect();
+        let names: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+        let names = names.join(", ");
+        match given.as_slice() {
+            [] => {
+                let message = format!("`{}` needs one of {names}", step.name.value);
+                self.error(ONE_OF, message, step.name.span);
+            }
+            [first, second, ..] if first.key.value != second.key.value => {
+                let error = Diagnostic::error(ONE_OF, format!("only one of {names} can be there"), second.key.span);
+                self.tell(error.also(first.key.span, "and this is one"));
+            }
+            _ => {}
+        }
+    }
+
+    fn delay(&mut self, step: &Step) {
+        self.one_of(step, &["seconds", "duration", "until"]);
+        for attribute in step.config.iter().filter(|attribute| matches!(&*attribute.key.value, "seconds" | "duration"))
+        {
+            if matches!(
+                crate::lang::constant::constant_value(&attribute.value),
+                Some(crate::expr::Value::Int(_) | crate::expr::Value::Num(_) | crate::expr::Value::Duration(_))
+            ) {
+                self.wait(&attribute.value, &format!("`{}`", attribute.key.value));
+            }
+        }
+    }
+
+    fn transforms(&mut self, attribute: &Attribute) {
+        let mut found = Vec::new();
+        let ops = read_transforms(&attribute.value, &mut found);
+        found.into_iter().for_each(|diagnostic| self.tell(diagnostic));
+        for op in &ops {
+            match op {
+                TransformOp::Set { value, .. }
+                | TransformOp::Default { value, .. }
+                | TransformOp::Merge { value, .. } => {
+                    self.value(value);
+                }
+                TransformOp::Map { value, .. } => {
+                    self.locals.push(("item".into(), Type::Any));
+                    self.value(value);
+                    self.locals.pop();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn condition(&mut self, attribute: &Attribute) {
+        let mut found = Vec::new();
+        let condition = read_condition(&attribute.value, &mut found);
+        found.into_iter().for_each(|diagnostic| self.tell(diagnostic));
+        if let Some(condition) = condition {
+            self.condition_names(&condition);
+        }
+    }
+
+    fn condition_names(&mut self, condition: &Condition) {
+        match condition {
+            Condition::Expr(expr) => {
+                self.value(expr);
+                self.fit(expr, &Type::Bool, "a condition");
+            }
+            Condition::Test { value, .. } => {
+                if let Some(value) = value {
+                    self.value(value);
+                }
+            }
+            Condition::All(inner) | Condition::Any(inner) => {
+                inner.iter().for_each(|condition| self.condition_names(condition));
+            }
+            Condition::Not(inner) => self.condition_names(inner),
+        }
+    }
+}
+
+/// What a step gives: as its task type says, with what the step declares; of `http_request` that is the body.
+fn output_type(step: &Step, known: &TaskType) -> Type {
+    let declared = step.policies.iter().find_map(|policy| match &policy.kind {
+        PolicyKind::Output(ty) => Some(ty.value.clone()),
+        _ => None,
+    });
+    match (declared, &known.output) {
+        (None, output) => output.clone(),
+        (Some(declared), Type::Object(object)) if &*known.name == "http_request" => {
+            let mut object = object.clone();
+            for field in object.fields.iter_mut().filter(|field| &*field.name == "body") {
+                field.ty = declared.clone();
+            }
+            Type::Object(object)
+        }
+        (Some(declared), _) => declared,
+    }
+}

@@ -1,0 +1,66 @@
+//! The words of the language, for what is written instead of them.
+
+/// Names that mean something everywhere and so can name nothing.
+pub const ROOTS: &[&str] =
+    &["input", "settings", "secrets", "execution", "data", "error", "event", "true", "false", "null", "in", "has"];
+
+/// Statements.
+pub const STATEMENTS: &[&str] = &["step", "let", "for", "parallel", "if", "sleep", "return", "fail", "yield"];
+
+/// Statements and declarations of the language that this version does not run.
+pub const LATER_STATEMENTS: &[&str] = &[
+    "match",
+    "repeat",
+    "try",
+    "catch",
+    "finally",
+    "compensate",
+    "wait",
+    "approve",
+    "on",
+    "secret",
+    "secrets",
+    "test",
+    "concurrency",
+    "undo",
+];
+
+/// Policies of a step.
+pub const POLICIES: &[&str] = &["timeout", "retry", "when", "after", "queue", "output"];
+
+/// Policies of the language that this version does not run.
+pub const LATER_POLICIES: &[&str] = &[
+    "undo",
+    "irreversible",
+    "idempotent",
+    "at",
+    "at_most_once",
+    "heartbeat",
+    "priority",
+    "cache",
+    "rate",
+    "on",
+    "concurrency",
+    "secret",
+    "secrets",
+    "keep",
+];
+
+/// Keys of a workflow.
+pub const WORKFLOW_KEYS: &[&str] = &["description", "labels"];
+
+/// Whether `name` is written as names are: a letter, then letters, digits, `_` and `-`.
+pub fn is_identifier(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
+/// Whether `name` is a dotted name, each part an identifier.
+pub fn is_dotted(name: &str) -> bool {
+    name.split('.').all(is_identifier)
+}
+
+/// A name as expressions write it.
+pub fn ident(name: &str) -> String {
+    name.replace('-', "_")
+}
