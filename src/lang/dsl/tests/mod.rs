@@ -1,0 +1,3 @@
+//! The parser's tests: one module for each part of the language.
+
+mod expression;
