@@ -1,9 +1,26 @@
-.PHONY: test lint
+.PHONY: all build test lint deny require
 
-# All tests. Installs nothing yet: there is nothing to install.
-test:
-	cargo test --workspace
+all: build
+
+# The binary, as it is delivered: target/release/stepwell
+build:
+	cargo build --release
+
+# Every test. Installs Redis and PostgreSQL where they are missing and it may; leaves nothing running.
+test: require
+	@if command -v cargo-nextest >/dev/null; then \
+		cargo nextest run --workspace --no-fail-fast && cargo test --workspace --doc; \
+	else \
+		cargo test --workspace --no-fail-fast; \
+	fi
+
+require:
+	@.ci/require
 
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+
+# Licences, bans, sources, and advisories where their database can be had.
+deny:
+	@.ci/deny
