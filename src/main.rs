@@ -1,3 +1,5 @@
 //! The `stepwell` binary.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    stepwell::cli::main()
+}

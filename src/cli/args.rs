@@ -1,0 +1,165 @@
+//! What may be asked for: commands, flags and their help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Config, ConfigErrors, Flag, Inputs, Loaded};
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "stepwell",
+    version,
+    about = "A workflow-as-code server: typed .flow files, durable executions, one binary",
+    after_help = "Exit codes: 0 it went well, 1 the thing failed, 2 the command line or the settings are wrong.",
+    disable_help_subcommand = true
+)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check files of workflows, and show everything that is wrong with them
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CheckArgs),
+    /// Show the settings in force, and where each comes from
+    #[command(after_help = CONFIG_EXAMPLES)]
+    Config(Box<ConfigArgs>),
+}
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  stepwell check workflows/                     every .flow and .toml file below it
+  stepwell check order.flow --format json       for a program
+  stepwell check . && git push                  exit code 1 where something is wrong";
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  stepwell config                               what is in force in this folder
+  stepwell config --format json                 for a program
+  STEPWELL_DATABASE__URL=postgres://db/app stepwell config
+
+Settings are read from stepwell.toml, then from variables (STEPWELL_ and the key in capitals, `__` for its dots), then
+from flags. Passwords are masked.";
+
+/// How a result is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `stepwell check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Files, and folders to look through
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub paths: Vec<PathBuf>,
+    /// How the diagnostics are written
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+/// `stepwell config`.
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
+    #[command(flatten)]
+    pub settings: ServeSettings,
+    /// How they are written
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+/// Where the settings are read from.
+#[derive(Debug, Default, Args)]
+pub(super) struct ConfigFile {
+    /// The settings file [default: stepwell.toml, where there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// The flags of the log.
+#[derive(Debug, Default, Args)]
+pub(super) struct LogFlags {
+    /// The lowest level that is logged, or directives such as `info,stepwell::runtime=debug`
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// How a line of the log is written: text or json
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Send spans to this collector, over OTLP/HTTP
+    #[arg(long, value_name = "URL")]
+    otlp: Option<String>,
+}
+
+/// The flags of `serve`. They are text here: the settings read them, and name what is wrong.
+#[derive(Debug, Default, Args)]
+pub(super) struct ServeSettings {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Where the API listens [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// The database: sqlite://FILE or postgres://… [default: sqlite://stepwell.db]
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// Run the task queue over this Redis [default: a queue in the process]
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+    /// The folder of workflow files [default: workflows]
+    #[arg(long, value_name = "DIR")]
+    workflows: Option<String>,
+    /// How many attempts run at once in this process; 0 leaves them to `stepwell worker` [default: 64]
+    #[arg(long, value_name = "N")]
+    workers: Option<String>,
+    /// How long a stop waits for what is running [default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    drain: Option<String>,
+    /// Serve the stub endpoints that the examples call, under /demo
+    #[arg(long)]
+    demo: bool,
+    /// Replace a setting of a workflow; may be given again
+    #[arg(long, value_name = "WORKFLOW.KEY=VALUE")]
+    setting: Vec<String>,
+    #[command(flatten)]
+    log: LogFlags,
+}
+
+/// Collects the flags that were given.
+#[derive(Default)]
+struct Flags(Vec<Flag>);
+
+impl Flags {
+    fn add(&mut self, name: &'static str, key: &'static str, value: Option<&String>) {
+        self.0.extend(value.map(|value| Flag { name, key, value: value.clone() }));
+    }
+
+    fn log(&mut self, flags: &LogFlags) {
+        self.add("--log-level", "log.level", flags.log_level.as_ref());
+        self.add("--log-format", "log.format", flags.log_format.as_ref());
+        self.add("--otlp", "otlp.endpoint", flags.otlp.as_ref());
+    }
+}
+
+impl ServeSettings {
+    /// The settings in force.
+    pub fn load(&self) -> Result<Loaded, ConfigErrors> {
+        let mut flags = Flags::default();
+        flags.add("--listen", "listen", self.listen.as_ref());
+        flags.add("--database", "database.url", self.database.as_ref());
+        flags.add("--redis", "redis.url", self.redis.as_ref());
+        flags.add("--workflows", "workflows", self.workflows.as_ref());
+        flags.add("--workers", "workers.concurrency", self.workers.as_ref());
+        flags.add("--drain", "drain", self.drain.as_ref());
+        flags.add("--demo", "demo", self.demo.then(|| "true".to_owned()).as_ref());
+        self.setting.iter().for_each(|setting| flags.add("--setting", "settings", Some(setting)));
+        flags.log(&self.log);
+        Config::load(&Inputs::of_process(self.file.config.clone(), flags.0))
+    }
+}

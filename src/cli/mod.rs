@@ -1,0 +1,54 @@
+//! The command line: what is asked for, and what the terminal shows.
+//!
+//! Exit codes: 0 it went well; 1 the thing failed (a file does not compile, an execution failed, a server could not start);
+//! 2 the command line or the settings are wrong.
+
+mod args;
+mod check;
+mod color;
+mod config;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// It went well.
+    Done,
+    /// The thing failed.
+    Failed,
+    /// The command line or the settings are wrong.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+        })
+    }
+}
+
+/// Runs the command that the process was called with.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help goes to standard output, which may be a closed pipe; `print` takes care of colours.
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let exit = match cli.command {
+        Command::Check(args) => check::run(&args),
+        Command::Config(args) => config::run(&args),
+    };
+    exit.into()
+}
