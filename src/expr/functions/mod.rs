@@ -62,11 +62,21 @@ pub(super) struct Call<'a> {
     budget: &'a mut Budget,
 }
 
+/// The functions by what they are for, in the order of the reference.
+pub const FUNCTION_GROUPS: &[(&str, &[Function])] = &[
+    ("Text", text::TABLE),
+    ("Lists", list::TABLE),
+    ("Objects", map::TABLE),
+    ("Numbers", number::TABLE),
+    ("Conversions", convert::TABLE),
+    ("Times", time::TABLE),
+    ("Encodings", encode::TABLE),
+];
+
 /// Every function, in the order of the reference.
 pub fn functions() -> &'static [Function] {
-    static ALL: LazyLock<Vec<Function>> = LazyLock::new(|| {
-        [text::TABLE, list::TABLE, map::TABLE, number::TABLE, convert::TABLE, time::TABLE, encode::TABLE].concat()
-    });
+    static ALL: LazyLock<Vec<Function>> =
+        LazyLock::new(|| FUNCTION_GROUPS.iter().flat_map(|(_, functions)| functions.iter().copied()).collect());
     &ALL
 }
 

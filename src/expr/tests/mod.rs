@@ -3,4 +3,5 @@
 mod build;
 mod evaluation;
 mod functions;
+mod operators;
 mod random;
