@@ -4,8 +4,10 @@
 //! apart by the attempt. It never drops a task or an outcome on its own.
 
 mod local;
+mod redis;
 
 pub use local::LocalQueue;
+pub use redis::{RedisOptions, RedisQueue, RedisSource};
 
 /// Whether a worker that subscribes to `queues` takes tasks of `queue`. No names, or `*`, are all of them.
 fn subscribes(queues: &[String], queue: &str) -> bool {

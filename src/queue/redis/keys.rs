@@ -1,0 +1,72 @@
+//! What is called what in Redis.
+//!
+//! - `{prefix}:{q:NAME}:tasks`: a stream for each queue, with the consumer group `workers`
+//! - `{prefix}:{pN}:outcomes`: a stream for each partition, read by its owner
+//! - `{prefix}:queues`: the set of queues; `{prefix}:nonce`: what is gone when the data is
+//! - `{prefix}:notices`: the channel of stops and new queues
+
+use std::collections::BTreeMap;
+
+use crate::ids::PartitionId;
+use crate::service::ports::Receipt;
+
+/// The consumer group of a queue's stream.
+pub(super) const GROUP: &str = "workers";
+
+/// The names under a prefix.
+#[derive(Clone, Debug)]
+pub(super) struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned() }
+    }
+
+    /// The stream of a queue.
+    pub(super) fn tasks(&self, queue: &str) -> String {
+        format!("{}:{{q:{queue}}}:tasks", self.prefix)
+    }
+
+    /// The stream of a partition's outcomes.
+    pub(super) fn outcomes(&self, partition: PartitionId) -> String {
+        format!("{}:{{p{partition}}}:outcomes", self.prefix)
+    }
+
+    pub(super) fn queues(&self) -> String {
+        format!("{}:queues", self.prefix)
+    }
+
+    pub(super) fn nonce(&self) -> String {
+        format!("{}:nonce", self.prefix)
+    }
+
+    pub(super) fn notices(&self) -> String {
+        format!("{}:notices", self.prefix)
+    }
+}
+
+/// The receipt of a claim: the entry and its queue.
+pub(super) fn claim_receipt(id: &str, queue: &str) -> Receipt {
+    Receipt(format!("{id} {queue}").into())
+}
+
+/// The receipt of an outcome: the entry and its partition.
+pub(super) fn outcome_receipt(id: &str, partition: PartitionId) -> Receipt {
+    Receipt(format!("{id} {partition}").into())
+}
+
+/// Entries by what they are of: the queue of claims, the partition of outcomes. Receipts of other queues are left out.
+pub(super) fn by_stream<'a>(receipts: impl IntoIterator<Item = &'a Receipt>) -> BTreeMap<&'a str, Vec<&'a str>> {
+    let mut streams: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (id, stream) in receipts.into_iter().filter_map(|receipt| receipt.0.split_once(' ')) {
+        streams.entry(stream).or_default().push(id);
+    }
+    streams
+}
+
+/// Whether a queue may be called this.
+pub(super) fn is_queue_name(name: &str) -> bool {
+    (1..=128).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}

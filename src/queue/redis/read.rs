@@ -1,0 +1,241 @@
+//! Claims tasks of one or many streams on a connection of its own.
+//!
+//! Invariant: what was claimed and not handed on is released at once: no task waits for the lease of a claim that nobody took.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{Client, RedisResult, Script};
+use tokio::sync::oneshot;
+
+use crate::service::ports::{Claimed, QueueError};
+
+use super::entry::{Entry, Streams, decode};
+use super::keys::{GROUP, Keys, claim_receipt};
+use super::link::{Link, is_no_group, one};
+use super::options::{self, unavailable};
+use super::patience::Patience;
+use super::release::Releaser;
+
+/// How long a read waits for something to come.
+const BLOCK: Duration = Duration::from_secs(5);
+/// How long to wait between tries at ending a read that is blocked.
+const UNBLOCK: Duration = Duration::from_millis(100);
+/// What a worker of all queues waits for while there is none.
+const DEFAULT_QUEUE: &str = "default";
+
+/// Takes up to ARGV[3] tasks from the streams, in the order given: a read over many streams has its limit for each of them.
+const FILL: &str = r"
+local found, left = {}, tonumber(ARGV[3])
+for _, key in ipairs(KEYS) do
+  if left < 1 then break end
+  local reply = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', left, 'STREAMS', key, '>')
+  if reply then
+    found[#found + 1] = reply[1]
+    left = left - #reply[1][2]
+  end
+end
+return found
+";
+
+/// Where a worker's tasks come from.
+pub(super) struct Reader {
+    pub(super) client: Client,
+    pub(super) link: Link,
+    pub(super) keys: Keys,
+    pub(super) consumer: String,
+    /// The queues; none are all.
+    pub(super) queues: Vec<String>,
+    pub(super) releaser: Releaser,
+    pub(super) changed: AtomicBool,
+    /// The server's number of the connection that may be blocked.
+    blocked: Mutex<Option<i64>>,
+    state: tokio::sync::Mutex<ReadState>,
+    fill: Script,
+}
+
+#[derive(Default)]
+struct ReadState {
+    connection: Option<MultiplexedConnection>,
+    /// The queues read from, where they are all of them; asked for again when there may be more.
+    all: Vec<String>,
+    turn: usize,
+    patience: Patience,
+}
+
+impl Reader {
+    pub(super) fn new(client: Client, link: Link, keys: Keys, consumer: String, queues: Vec<String>) -> Self {
+        Self {
+            client,
+            releaser: Releaser::new(link.clone(), keys.clone()),
+            link,
+            keys,
+            consumer,
+            queues,
+            changed: AtomicBool::new(true),
+            blocked: Mutex::default(),
+            state: tokio::sync::Mutex::default(),
+            fill: Script::new(FILL),
+        }
+    }
+
+    /// Reads for one claim, and answers. When nobody waits for the answer any more, the read ends and what it took is released.
+    pub(super) async fn claim(
+        self: Arc<Self>,
+        max: usize,
+        mut answer: oneshot::Sender<Result<Vec<Claimed>, QueueError>>,
+    ) {
+        let cancelled = AtomicBool::new(false);
+        let result = {
+            let read = self.read(max, &cancelled);
+            tokio::pin!(read);
+            tokio::select! {
+                result = &mut read => result,
+                () = answer.closed() => {
+                    cancelled.store(true, Ordering::Relaxed);
+                    // The read may not be blocked yet when it is told to end.
+                    loop {
+                        self.unblock().await;
+                        if let Ok(result) = tokio::time::timeout(UNBLOCK, &mut read).await {
+                            break result;
+                        }
+                    }
+                }
+            }
+        };
+        if let Err(Ok(unwanted)) = answer.send(result) {
+            self.releaser.release_or_log(unwanted).await;
+        }
+    }
+
+    async fn read(&self, max: usize, cancelled: &AtomicBool) -> Result<Vec<Claimed>, QueueError> {
+        let mut state = self.state.lock().await;
+        while !cancelled.load(Ordering::Relaxed) {
+            match self.read_once(&mut state, max).await {
+                Ok(claims) => {
+                    state.patience.reset();
+                    if !claims.is_empty() {
+                        return Ok(claims);
+                    }
+                }
+                Err(error) => {
+                    state.connection = None;
+                    state.patience.wait().await;
+                    return Err(unavailable(error));
+                }
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// One try: what is there, or what comes while it blocks.
+    async fn read_once(&self, state: &mut ReadState, max: usize) -> RedisResult<Vec<Claimed>> {
+        let queues = self.order(state).await?;
+        let read = match queues.as_slice() {
+            [_] => self.block(state, &queues, max).await,
+            _ => match self.take(&queues, max).await {
+                // One entry of each is enough to wake up; the rest is taken by the next try.
+                Ok(streams) if streams.is_empty() => self.block(state, &queues, 1).await,
+                read => read,
+            },
+        };
+        match read {
+            Ok(streams) => Ok(self.claims(&queues, streams)),
+            Err(error) if is_no_group(&error) => {
+                self.make_groups(&queues).await?;
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The queues to read from; they take turns at being first.
+    async fn order(&self, state: &mut ReadState) -> RedisResult<Vec<String>> {
+        let mut queues = if self.queues.is_empty() {
+            if self.changed.swap(false, Ordering::Relaxed) || state.all.is_empty() {
+                (state.all,) = self.link.try_send(&one("SMEMBERS", &[&self.keys.queues()])).await?;
+            }
+            state.all.clone()
+        } else {
+            self.queues.clone()
+        };
+        if queues.is_empty() {
+            queues.push(DEFAULT_QUEUE.to_owned());
+        }
+        state.turn = (state.turn + 1) % queues.len();
+        queues.rotate_left(state.turn);
+        Ok(queues)
+    }
+
+    async fn take(&self, queues: &[String], max: usize) -> RedisResult<Vec<(String, Vec<Entry>)>> {
+        let keys: Vec<String> = queues.iter().map(|queue| self.keys.tasks(queue)).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let max = max.to_string();
+        self.link.run(&self.fill, &keys, &[GROUP.as_bytes(), self.consumer.as_bytes(), max.as_bytes()]).await
+    }
+
+    async fn block(
+        &self,
+        state: &mut ReadState,
+        queues: &[String],
+        count: usize,
+    ) -> RedisResult<Vec<(String, Vec<Entry>)>> {
+        let mut connection = match &state.connection {
+            Some(connection) => connection.clone(),
+            None => {
+                let mut connection = options::blocking(&self.client, BLOCK).await?;
+                let id = redis::cmd("CLIENT").arg("ID").query_async(&mut connection).await?;
+                *self.blocked.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
+                state.connection.insert(connection).clone()
+            }
+        };
+        let mut command = redis::cmd("XREADGROUP");
+        command.arg("GROUP").arg(GROUP).arg(&self.consumer).arg("COUNT").arg(count.max(1));
+        command.arg("BLOCK").arg(BLOCK.as_millis() as u64).arg("STREAMS");
+        queues.iter().for_each(|queue| {
+            command.arg(self.keys.tasks(queue));
+        });
+        queues.iter().for_each(|_| {
+            command.arg(">");
+        });
+        let streams: Streams = command.query_async(&mut connection).await?;
+        Ok(streams.unwrap_or_default())
+    }
+
+    /// Ends a read that is blocked.
+    pub(super) async fn unblock(&self) {
+        let blocked = *self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(id) = blocked {
+            let _: RedisResult<(i64,)> = self.link.try_send(&one("CLIENT", &["UNBLOCK", &id.to_string()])).await;
+        }
+    }
+
+    /// Makes the groups that are missing, at the first entry: what came before its first reader is still to be done.
+    async fn make_groups(&self, queues: &[String]) -> RedisResult<()> {
+        for queue in queues {
+            let stream = self.keys.tasks(queue);
+            let made: RedisResult<(String,)> =
+                self.link.try_send(&one("XGROUP", &["CREATE", &stream, GROUP, "0", "MKSTREAM"])).await;
+            if let Err(error) = made
+                && !error.to_string().contains("BUSYGROUP")
+            {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// What can't be read as a task is left to lapse: the owner then records that it was lost.
+    fn claims(&self, queues: &[String], streams: Vec<(String, Vec<Entry>)>) -> Vec<Claimed> {
+        let mut claims = Vec::new();
+        for (stream, entries) in streams {
+            let Some(queue) = queues.iter().find(|queue| self.keys.tasks(queue) == stream) else { continue };
+            let claimed =
+                |entry: Entry| Some(Claimed { task: decode(&entry)?, receipt: claim_receipt(&entry.0, queue) });
+            claims.extend(entries.into_iter().filter_map(claimed));
+        }
+        claims
+    }
+}

@@ -1,0 +1,141 @@
+//! What the owner looks for now and then: lapsed claims, what is held, workers that are gone, how full the queues are.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use redis::streams::StreamInfoGroupsReply;
+use tokio::time::Instant;
+
+use crate::service::ports::{AttemptKey, QueueDepth, QueueError};
+
+use super::dispatcher::RedisQueue;
+use super::entry::{Entry, decode};
+use super::keys::GROUP;
+use super::link::{is_no_group, one};
+use super::options::unavailable;
+
+/// How many entries are looked at in one go.
+const PAGE: usize = 1_000;
+/// How long a worker without claims was silent when its name is forgotten.
+const FORGET: Duration = Duration::from_secs(3600);
+
+impl RedisQueue {
+    /// Takes the lapsed claims of a queue, a page at a time.
+    pub(super) async fn lapsed_of(&self, queue: &str, found: &mut Vec<AttemptKey>) -> Result<(), QueueError> {
+        let stream = self.keys.tasks(queue);
+        let mut cursor = "0-0".to_owned();
+        loop {
+            let mut pipeline = redis::pipe();
+            pipeline.cmd("XAUTOCLAIM").arg(&stream).arg(GROUP).arg(&self.consumer);
+            pipeline.arg(millis(self.lease)).arg(&cursor).arg("COUNT").arg(PAGE);
+            let ((next, entries, _deleted),): ((String, Vec<Entry>, Vec<String>),) =
+                match self.link.try_send(&pipeline).await {
+                    Ok(page) => page,
+                    Err(error) if is_no_group(&error) => return Ok(()),
+                    Err(error) => return Err(unavailable(error)),
+                };
+            found.extend(entries.iter().filter_map(decode::<AttemptKey>));
+            self.remove(&stream, entries.iter().map(|(id, _)| id.as_str())).await;
+            if next == "0-0" {
+                return Ok(());
+            }
+            cursor = next;
+        }
+    }
+
+    /// Removes entries that have lapsed. One that can't be removed now lapses again, and is then superseded.
+    async fn remove<'a>(&self, stream: &str, ids: impl Iterator<Item = &'a str>) {
+        let ids: Vec<&str> = ids.collect();
+        if ids.is_empty() {
+            return;
+        }
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("XACK").arg(stream).arg(GROUP).arg(&ids).ignore();
+        pipeline.cmd("XDEL").arg(stream).arg(&ids).ignore();
+        if let Err(error) = self.link.send::<()>(&pipeline).await {
+            tracing::warn!(%error, "can't remove lapsed claims");
+        }
+    }
+
+    /// Forgets the names of workers that are gone, now and then.
+    pub(super) async fn forget_workers(&self, queues: &BTreeSet<String>) {
+        {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            if now < seen.next_forget {
+                return;
+            }
+            seen.next_forget = now + FORGET / 4;
+        }
+        let idle = millis(FORGET).to_string();
+        for queue in queues {
+            let args: [&[u8]; 2] = [GROUP.as_bytes(), idle.as_bytes()];
+            let done = self.link.run::<()>(&self.forget, &[&self.keys.tasks(queue)], &args).await;
+            if let Err(error) = done.or_else(|error| if is_no_group(&error) { Ok(()) } else { Err(error) }) {
+                tracing::debug!(%error, queue, "can't forget workers that are gone");
+            }
+        }
+    }
+
+    /// Adds the attempts whose entries stand in a stream.
+    pub(super) async fn held_in(&self, stream: &str, held: &mut HashSet<AttemptKey>) -> Result<(), QueueError> {
+        let mut from = "-".to_owned();
+        loop {
+            let mut pipeline = redis::pipe();
+            pipeline.cmd("XRANGE").arg(stream).arg(&from).arg("+").arg("COUNT").arg(PAGE);
+            let (entries,): (Vec<Entry>,) = self.link.send(&pipeline).await?;
+            held.extend(entries.iter().filter_map(decode::<AttemptKey>));
+            match entries.last() {
+                Some((last, _)) if entries.len() == PAGE => from = format!("({last}"),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// How full a queue is.
+    pub(super) async fn depth(&self, queue: String, now_ms: u64) -> Result<QueueDepth, QueueError> {
+        let stream = self.keys.tasks(&queue);
+        let mut length = redis::pipe();
+        length.cmd("XLEN").arg(&stream);
+        let (length,): (u64,) = self.link.send(&length).await?;
+        let (claimed, last) = self.group(&stream).await?;
+        let mut first = redis::pipe();
+        first.cmd("XRANGE").arg(&stream).arg(format!("({last}")).arg("+").arg("COUNT").arg(1);
+        let (first,): (Vec<(String, redis::Value)>,) = self.link.send(&first).await?;
+        let since = first.first().and_then(|(id, _)| id.split('-').next()?.parse::<u64>().ok());
+        let oldest_ms = since.map_or(0, |since| now_ms.saturating_sub(since));
+        Ok(QueueDepth { queue: queue.into(), waiting: length.saturating_sub(claimed), oldest_ms })
+    }
+
+    /// How many entries of a stream are claimed, and the last one that was ever delivered.
+    async fn group(&self, stream: &str) -> Result<(u64, String), QueueError> {
+        let none = (0, "0-0".to_owned());
+        let reply: redis::RedisResult<(StreamInfoGroupsReply,)> =
+            self.link.try_send(&one("XINFO", &["GROUPS", stream])).await;
+        match reply {
+            Ok((reply,)) => {
+                let ours = reply.groups.into_iter().find(|group| group.name == GROUP);
+                Ok(ours.map_or(none, |group| (group.pending as u64, group.last_delivered_id)))
+            }
+            // The stream is gone, or not there yet.
+            Err(error) if error.to_string().contains("no such key") => Ok(none),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Deletes consumers that hold nothing and were silent: one step, so that none is deleted that just claimed something.
+pub(super) const FORGET_CONSUMERS: &str = r"
+for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local info = {}
+  for i = 1, #consumer, 2 do info[consumer[i]] = consumer[i + 1] end
+  if info['pending'] == 0 and info['idle'] > tonumber(ARGV[2]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], info['name'])
+  end
+end
+";
