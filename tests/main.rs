@@ -5,6 +5,8 @@
 mod functions_reference;
 mod layout;
 mod migrations;
+mod queue;
+mod queue_redis;
 mod store;
 mod store_commit;
 mod store_reads;

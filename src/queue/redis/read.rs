@@ -2,15 +2,16 @@
 //!
 //! Invariant: what was claimed and not handed on is released at once: no task waits for the lease of a claim that nobody took.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, RedisResult, Script};
 use tokio::sync::oneshot;
 
-use crate::service::ports::{Claimed, QueueError};
+use crate::service::ports::{Claimed, QueueError, Receipt};
 
 use super::entry::{Entry, Streams, decode};
 use super::keys::{GROUP, Keys, claim_receipt};
@@ -23,6 +24,8 @@ use super::release::Releaser;
 const BLOCK: Duration = Duration::from_secs(5);
 /// How long to wait between tries at ending a read that is blocked.
 const UNBLOCK: Duration = Duration::from_millis(100);
+/// How many claims are looked at in one go.
+const PAGE: usize = 500;
 /// What a worker of all queues waits for while there is none.
 const DEFAULT_QUEUE: &str = "default";
 
@@ -48,8 +51,10 @@ pub(super) struct Reader {
     pub(super) consumer: String,
     /// The queues; none are all.
     pub(super) queues: Vec<String>,
-    pub(super) releaser: Releaser,
+    releaser: Releaser,
     pub(super) changed: AtomicBool,
+    /// The claims that were handed on and are neither done nor released.
+    pub(super) in_hand: InHand,
     /// The server's number of the connection that may be blocked.
     blocked: Mutex<Option<i64>>,
     state: tokio::sync::Mutex<ReadState>,
@@ -62,7 +67,26 @@ struct ReadState {
     /// The queues read from, where they are all of them; asked for again when there may be more.
     all: Vec<String>,
     turn: usize,
+    /// Whether an answer may have been lost with a connection: then there may be claims that we do not know of.
+    recover: bool,
     patience: Patience,
+}
+
+/// Receipts of claims.
+#[derive(Default)]
+pub(super) struct InHand(Mutex<HashSet<Receipt>>);
+
+impl InHand {
+    fn lock(&self) -> MutexGuard<'_, HashSet<Receipt>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn remove<'a>(&self, receipts: impl IntoIterator<Item = &'a Receipt>) {
+        let mut in_hand = self.lock();
+        receipts.into_iter().for_each(|receipt| {
+            in_hand.remove(receipt);
+        });
+    }
 }
 
 impl Reader {
@@ -75,6 +99,7 @@ impl Reader {
             consumer,
             queues,
             changed: AtomicBool::new(true),
+            in_hand: InHand::default(),
             blocked: Mutex::default(),
             state: tokio::sync::Mutex::default(),
             fill: Script::new(FILL),
@@ -106,8 +131,24 @@ impl Reader {
             }
         };
         if let Err(Ok(unwanted)) = answer.send(result) {
-            self.releaser.release_or_log(unwanted).await;
+            self.give_back(unwanted).await;
         }
+    }
+
+    /// Releases claims that nobody took. Those that can't be lapse, or are claimed again once the server is back.
+    pub(super) async fn give_back(&self, unwanted: Vec<Claimed>) {
+        if unwanted.is_empty() {
+            return;
+        }
+        if let Err(error) = self.release(&unwanted).await {
+            tracing::debug!(%error, claims = unwanted.len(), "claims that nobody took are left to lapse");
+        }
+    }
+
+    /// Hands claims back.
+    pub(super) async fn release(&self, claims: &[Claimed]) -> Result<(), QueueError> {
+        self.in_hand.remove(claims.iter().map(|claimed| &claimed.receipt));
+        self.releaser.release(claims).await
     }
 
     async fn read(&self, max: usize, cancelled: &AtomicBool) -> Result<Vec<Claimed>, QueueError> {
@@ -122,6 +163,7 @@ impl Reader {
                 }
                 Err(error) => {
                     state.connection = None;
+                    state.recover = true;
                     state.patience.wait().await;
                     return Err(unavailable(error));
                 }
@@ -133,11 +175,19 @@ impl Reader {
     /// One try: what is there, or what comes while it blocks.
     async fn read_once(&self, state: &mut ReadState, max: usize) -> RedisResult<Vec<Claimed>> {
         let queues = self.order(state).await?;
+        if state.recover {
+            let lost = self.lost_claims(&queues, max).await?;
+            state.recover = lost.len() >= max;
+            if !lost.is_empty() {
+                return Ok(lost);
+            }
+        }
+        let mut connection = self.connection(state).await?;
         let read = match queues.as_slice() {
-            [_] => self.block(state, &queues, max).await,
-            _ => match self.take(&queues, max).await {
+            [_] => self.block(&mut connection, &queues, max).await,
+            _ => match self.take(&mut connection, &queues, max).await {
                 // One entry of each is enough to wake up; the rest is taken by the next try.
-                Ok(streams) if streams.is_empty() => self.block(state, &queues, 1).await,
+                Ok(streams) if streams.is_empty() => self.block(&mut connection, &queues, 1).await,
                 read => read,
             },
         };
@@ -169,28 +219,36 @@ impl Reader {
         Ok(queues)
     }
 
-    async fn take(&self, queues: &[String], max: usize) -> RedisResult<Vec<(String, Vec<Entry>)>> {
-        let keys: Vec<String> = queues.iter().map(|queue| self.keys.tasks(queue)).collect();
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let max = max.to_string();
-        self.link.run(&self.fill, &keys, &[GROUP.as_bytes(), self.consumer.as_bytes(), max.as_bytes()]).await
+    /// The connection that claims are made on: this one alone, so that none is sent twice when an answer is lost.
+    async fn connection(&self, state: &mut ReadState) -> RedisResult<MultiplexedConnection> {
+        if let Some(connection) = &state.connection {
+            return Ok(connection.clone());
+        }
+        let mut connection = options::blocking(&self.client, BLOCK).await?;
+        let id = redis::cmd("CLIENT").arg("ID").query_async(&mut connection).await?;
+        *self.blocked.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
+        Ok(state.connection.insert(connection).clone())
+    }
+
+    async fn take(
+        &self,
+        connection: &mut MultiplexedConnection,
+        queues: &[String],
+        max: usize,
+    ) -> RedisResult<Vec<(String, Vec<Entry>)>> {
+        let mut call = self.fill.prepare_invoke();
+        queues.iter().for_each(|queue| {
+            call.key(self.keys.tasks(queue));
+        });
+        call.arg(GROUP).arg(&self.consumer).arg(max).invoke_async(connection).await
     }
 
     async fn block(
         &self,
-        state: &mut ReadState,
+        connection: &mut MultiplexedConnection,
         queues: &[String],
         count: usize,
     ) -> RedisResult<Vec<(String, Vec<Entry>)>> {
-        let mut connection = match &state.connection {
-            Some(connection) => connection.clone(),
-            None => {
-                let mut connection = options::blocking(&self.client, BLOCK).await?;
-                let id = redis::cmd("CLIENT").arg("ID").query_async(&mut connection).await?;
-                *self.blocked.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
-                state.connection.insert(connection).clone()
-            }
-        };
         let mut command = redis::cmd("XREADGROUP");
         command.arg("GROUP").arg(GROUP).arg(&self.consumer).arg("COUNT").arg(count.max(1));
         command.arg("BLOCK").arg(BLOCK.as_millis() as u64).arg("STREAMS");
@@ -200,8 +258,45 @@ impl Reader {
         queues.iter().for_each(|_| {
             command.arg(">");
         });
-        let streams: Streams = command.query_async(&mut connection).await?;
+        let streams: Streams = command.query_async(connection).await?;
         Ok(streams.unwrap_or_default())
+    }
+
+    /// Claims that are this consumer's, and whose answer never came here.
+    async fn lost_claims(&self, queues: &[String], max: usize) -> RedisResult<Vec<Claimed>> {
+        let mut lost = Vec::new();
+        for queue in queues {
+            let mut from = "0".to_owned();
+            while lost.len() < max {
+                let mut pipeline = redis::pipe();
+                pipeline.cmd("XREADGROUP").arg("GROUP").arg(GROUP).arg(&self.consumer).arg("COUNT").arg(PAGE);
+                pipeline.arg("STREAMS").arg(self.keys.tasks(queue)).arg(&from);
+                let page: RedisResult<(Streams,)> = self.link.try_send(&pipeline).await;
+                let streams = match page {
+                    Ok((streams,)) => streams.unwrap_or_default(),
+                    // A flush: there is nothing to recover.
+                    Err(error) if is_no_group(&error) => break,
+                    Err(error) => return Err(error),
+                };
+                let Some((last, _)) = streams.first().and_then(|(_, entries)| entries.last()) else { break };
+                last.clone_into(&mut from);
+                lost.extend(self.unknown(queue, streams, max - lost.len()));
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Of these entries, up to `max` claims that are not in hand; they are from now on.
+    fn unknown(&self, queue: &str, streams: Vec<(String, Vec<Entry>)>, max: usize) -> Vec<Claimed> {
+        let mut in_hand = self.in_hand.lock();
+        let entries = streams.into_iter().flat_map(|(_, entries)| entries);
+        let claimed = entries.filter_map(|entry| {
+            let receipt = claim_receipt(&entry.0, queue);
+            if in_hand.contains(&receipt) { None } else { Some(Claimed { task: decode(&entry)?, receipt }) }
+        });
+        let claims: Vec<Claimed> = claimed.take(max).collect();
+        in_hand.extend(claims.iter().map(|claimed| claimed.receipt.clone()));
+        claims
     }
 
     /// Ends a read that is blocked.
@@ -236,6 +331,7 @@ impl Reader {
                 |entry: Entry| Some(Claimed { task: decode(&entry)?, receipt: claim_receipt(&entry.0, queue) });
             claims.extend(entries.into_iter().filter_map(claimed));
         }
+        self.in_hand.lock().extend(claims.iter().map(|claimed| claimed.receipt.clone()));
         claims
     }
 }

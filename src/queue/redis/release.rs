@@ -53,14 +53,4 @@ impl Releaser {
         }
         Ok(())
     }
-
-    /// Hands claims back that nobody took. Those that can't be lapse.
-    pub(super) async fn release_or_log(&self, claims: Vec<Claimed>) {
-        if claims.is_empty() {
-            return;
-        }
-        if let Err(error) = self.release(&claims).await {
-            tracing::debug!(%error, claims = claims.len(), "claims that nobody took are left to lapse");
-        }
-    }
 }

@@ -122,7 +122,7 @@ impl TaskSource for RedisSource {
     }
 
     async fn release(&self, claims: Vec<Claimed>) -> Result<(), QueueError> {
-        self.reader.releaser.release(&claims).await
+        self.reader.release(&claims).await
     }
 
     async fn stopped(&self) -> AttemptKey {
@@ -147,7 +147,9 @@ impl RedisSource {
             pipeline.cmd("XACK").arg(&stream).arg(GROUP).arg(&ids).ignore();
             pipeline.cmd("XDEL").arg(&stream).arg(&ids).ignore();
         }
-        self.reader.link.send(&pipeline).await
+        self.reader.link.send::<()>(&pipeline).await?;
+        self.reader.in_hand.remove(&swap.claims);
+        Ok(())
     }
 }
 
@@ -186,7 +188,7 @@ impl Drop for Waiting<'_> {
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             let reader = self.reader.clone();
-            runtime.spawn(async move { reader.releaser.release_or_log(unwanted).await });
+            runtime.spawn(async move { reader.give_back(unwanted).await });
         }
     }
 }

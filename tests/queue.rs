@@ -1,0 +1,322 @@
+//! What holds of every queue: the in-process one and Redis.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stepwell::engine::code;
+use stepwell::expr::Value;
+use stepwell::ids::{ExecutionId, StepPath};
+use stepwell::queue::{LocalQueue, RedisOptions, RedisQueue, RedisSource};
+use stepwell::service::ports::{AttemptKey, Claimed, Delivered, Dispatcher, Receipt, Task, TaskOutcome, TaskSource};
+
+use crate::support::redis::Redis;
+
+/// A queue, and how its workers come to it.
+pub enum Queue {
+    Local(Arc<LocalQueue>),
+    Redis(Arc<RedisQueue>, RedisOptions),
+}
+
+impl Queue {
+    pub async fn redis(options: RedisOptions) -> Self {
+        Self::Redis(RedisQueue::connect(&options).await.unwrap(), options)
+    }
+
+    /// Both of them, fresh.
+    async fn each() -> [Self; 2] {
+        [Self::Local(LocalQueue::new()), Self::redis(Redis::shared().options()).await]
+    }
+
+    pub fn owner(&self) -> &dyn Dispatcher {
+        match self {
+            Self::Local(queue) => queue.as_ref(),
+            Self::Redis(queue, _) => queue.as_ref(),
+        }
+    }
+
+    pub async fn worker(&self, queues: &[&str]) -> Arc<dyn TaskSource> {
+        let queues = queues.iter().map(|name| (*name).to_owned()).collect();
+        match self {
+            Self::Local(queue) => queue.source(queues, "worker"),
+            Self::Redis(_, options) => RedisSource::connect(options, queues, "worker").await.unwrap(),
+        }
+    }
+}
+
+/// The task of an execution of this number.
+pub fn task(n: u128) -> Task {
+    Task {
+        execution: ExecutionId(uuid::Uuid::from_u128(n)),
+        path: StepPath::new("charge[2]"),
+        attempt: 1,
+        workflow: "orders".into(),
+        task_type: "http_request".into(),
+        queue: "default".into(),
+        config: Value::object([("n", Value::Int(i64::try_from(n).unwrap())), ("text", Value::str("ü\n"))]),
+        timeout_ms: 1_000,
+        idempotency_key: "key".into(),
+        traceparent: None,
+    }
+}
+
+pub fn in_queue(n: u128, queue: &str) -> Task {
+    Task { queue: queue.into(), ..task(n) }
+}
+
+pub fn key(task: &Task) -> AttemptKey {
+    AttemptKey { execution: task.execution, path: task.path.clone(), attempt: task.attempt }
+}
+
+pub fn outcome(task: &Task) -> TaskOutcome {
+    TaskOutcome {
+        execution: task.execution,
+        path: task.path.clone(),
+        attempt: task.attempt,
+        result: Ok(task.config.clone()),
+        took_us: 7,
+        logs: Vec::new(),
+    }
+}
+
+fn done(claims: &[Claimed]) -> Vec<(TaskOutcome, Receipt)> {
+    claims.iter().map(|claimed| (outcome(&claimed.task), claimed.receipt.clone())).collect()
+}
+
+pub fn receipts(delivered: &[Delivered]) -> Vec<Receipt> {
+    delivered.iter().filter_map(|delivered| delivered.receipt.clone()).collect()
+}
+
+pub async fn claim(source: &dyn TaskSource, count: usize) -> Vec<Claimed> {
+    let mut claims = Vec::new();
+    while claims.len() < count {
+        claims.extend(source.claim(count - claims.len()).await.unwrap());
+    }
+    claims
+}
+
+pub async fn outcomes(owner: &dyn Dispatcher, count: usize) -> Vec<Delivered> {
+    let mut delivered = Vec::new();
+    while delivered.len() < count {
+        delivered.extend(owner.outcomes(count - delivered.len()).await.unwrap());
+    }
+    delivered
+}
+
+/// Whether this waits: it is not over by the time that everything else is.
+pub async fn waits<T>(what: impl Future<Output = T>) -> bool {
+    tokio::time::timeout(Duration::from_millis(200), what).await.is_err()
+}
+
+fn tasks_of(claims: &[Claimed]) -> Vec<Task> {
+    claims.iter().map(|claimed| claimed.task.clone()).collect()
+}
+
+#[tokio::test]
+async fn a_task_goes_out_and_its_outcome_comes_back_whole() {
+    for queue in Queue::each().await {
+        let worker = queue.worker(&[]).await;
+        let sent = Task { traceparent: Some("00-1-2-3".into()), ..task(1) };
+        queue.owner().dispatch(vec![sent.clone()]).await.unwrap();
+        let claims = claim(&*worker, 1).await;
+        assert_eq!(tasks_of(&claims), [sent.clone()]);
+        worker.complete(done(&claims)).await.unwrap();
+        let delivered = outcomes(queue.owner(), 1).await;
+        assert_eq!(delivered[0].outcome, outcome(&sent));
+    }
+}
+
+#[tokio::test]
+async fn tasks_of_a_queue_come_in_order_and_in_batches_up_to_what_is_asked_for() {
+    for queue in Queue::each().await {
+        let worker = queue.worker(&[]).await;
+        let sent: Vec<Task> = (0..1_500).map(task).collect();
+        queue.owner().dispatch(sent.clone()).await.unwrap();
+        let first = worker.claim(1_000).await.unwrap();
+        assert_eq!(first.len(), 1_000);
+        let rest = worker.claim(1_000).await.unwrap();
+        assert_eq!([tasks_of(&first), tasks_of(&rest)].concat(), sent);
+    }
+}
+
+#[tokio::test]
+async fn a_claim_that_waits_is_woken_by_a_dispatch() {
+    for queue in Queue::each().await {
+        let worker = queue.worker(&["default"]).await;
+        let (claims, sent) = tokio::join!(worker.claim(8), async {
+            tokio::task::yield_now().await;
+            queue.owner().dispatch(vec![task(1)]).await
+        });
+        sent.unwrap();
+        assert_eq!(tasks_of(&claims.unwrap()), [task(1)]);
+    }
+}
+
+#[tokio::test]
+async fn a_worker_gets_only_tasks_of_its_queues() {
+    for queue in Queue::each().await {
+        let picky = queue.worker(&["b", "c"]).await;
+        queue.owner().dispatch(vec![in_queue(1, "a"), in_queue(2, "b"), in_queue(3, "c")]).await.unwrap();
+        let mut got: Vec<u128> =
+            claim(&*picky, 2).await.iter().map(|claimed| claimed.task.execution.0.as_u128()).collect();
+        got.sort_unstable();
+        assert_eq!(got, [2, 3]);
+        assert!(waits(picky.claim(1)).await);
+        let all = queue.worker(&["*"]).await;
+        assert_eq!(tasks_of(&claim(&*all, 1).await), [in_queue(1, "a")]);
+    }
+}
+
+#[tokio::test]
+async fn a_worker_of_all_queues_sees_one_that_is_new() {
+    for queue in Queue::each().await {
+        let worker = queue.worker(&[]).await;
+        for (n, name) in ["first", "second", "third"].into_iter().enumerate() {
+            let sent = in_queue(n as u128, name);
+            let (claims, dispatched) = tokio::join!(claim(&*worker, 1), async {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                queue.owner().dispatch(vec![sent.clone()]).await
+            });
+            dispatched.unwrap();
+            assert_eq!(tasks_of(&claims), [sent]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_workers_share_the_tasks_and_none_is_given_twice() {
+    for queue in Queue::each().await {
+        let workers = [queue.worker(&[]).await, queue.worker(&[]).await, queue.worker(&["default"]).await];
+        queue.owner().dispatch((0..300).map(task).collect()).await.unwrap();
+        let mut seen = HashSet::new();
+        let mut turn = workers.iter().cycle();
+        while seen.len() < 300 {
+            let worker = turn.next().unwrap();
+            for claimed in worker.claim(7).await.unwrap() {
+                assert!(seen.insert(key(&claimed.task)), "given twice");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_claim_that_is_dropped_takes_nothing() {
+    for queue in Queue::each().await {
+        let gone = queue.worker(&[]).await;
+        assert!(waits(gone.claim(10)).await);
+        queue.owner().dispatch((0..5).map(task).collect()).await.unwrap();
+        let other = queue.worker(&[]).await;
+        assert_eq!(claim(&*other, 5).await.len(), 5);
+    }
+}
+
+#[tokio::test]
+async fn what_is_held_is_what_is_not_acknowledged() {
+    for queue in Queue::each().await {
+        let worker = queue.worker(&[]).await;
+        let sent: Vec<Task> = (0..4).map(task).collect();
+        queue.owner().dispatch(sent.clone()).await.unwrap();
+        let claims = claim(&*worker, 3).await;
+        worker.complete(done(&claims[..2])).await.unwrap();
+        let all: HashSet<AttemptKey> = sent.iter().map(key).collect();
+        assert_eq!(queue.owner().held().await.unwrap(), all, "waiting, claimed and done");
+
+        let delivered = outcomes(queue.owner(), 2).await;
+        assert_eq!(queue.owner().held().await.unwrap(), all, "delivered, not acknowledged");
+        queue.owner().ack(receipts(&delivered)).await.unwrap();
+        assert_eq!(queue.owner().held().await.unwrap(), sent[2..].iter().map(key).collect());
+    }
+}
+
+#[tokio::test]
+async fn what_is_released_goes_to_another_worker() {
+    for queue in Queue::each().await {
+        let (leaving, staying) = (queue.worker(&[]).await, queue.worker(&[]).await);
+        queue.owner().dispatch(vec![task(1), task(2)]).await.unwrap();
+        let claims = claim(&*leaving, 2).await;
+        leaving.release(claims).await.unwrap();
+        assert_eq!(tasks_of(&claim(&*staying, 2).await), [task(1), task(2)]);
+        assert!(waits(leaving.claim(1)).await);
+    }
+}
+
+#[tokio::test]
+async fn a_stop_reaches_the_worker_that_holds_the_task() {
+    for queue in Queue::each().await {
+        let worker = queue.worker(&[]).await;
+        queue.owner().dispatch(vec![task(1), task(2)]).await.unwrap();
+        claim(&*worker, 2).await;
+        // A worker that just came may not be listening yet: an owner that wants to be sure says it again.
+        let stopped = async {
+            loop {
+                queue.owner().stop(vec![key(&task(2))]).await.unwrap();
+                if let Ok(key) = tokio::time::timeout(Duration::from_millis(200), worker.stopped()).await {
+                    return key;
+                }
+            }
+        };
+        assert_eq!(stopped.await, key(&task(2)));
+    }
+}
+
+#[tokio::test]
+async fn depths_count_what_waits_and_not_what_is_claimed() {
+    for queue in Queue::each().await {
+        let worker = queue.worker(&["default"]).await;
+        queue.owner().dispatch((0..5).map(task).collect()).await.unwrap();
+        queue.owner().dispatch(vec![in_queue(9, "other")]).await.unwrap();
+        claim(&*worker, 2).await;
+        let mut depths: Vec<(String, u64)> = queue
+            .owner()
+            .depths()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|depth| (depth.queue.to_string(), depth.waiting))
+            .collect();
+        depths.sort();
+        assert_eq!(depths, [("default".to_owned(), 3), ("other".to_owned(), 1)]);
+    }
+}
+
+#[tokio::test]
+async fn a_healthy_queue_says_so_and_keeps_its_nonce() {
+    for queue in Queue::each().await {
+        queue.owner().ping().await.unwrap();
+        let nonce = queue.owner().nonce().await.unwrap();
+        assert_eq!(queue.owner().nonce().await.unwrap(), nonce);
+        assert_eq!(queue.owner().lapsed().await.unwrap(), []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_local_queue_tells_how_old_the_oldest_is() {
+    let queue = LocalQueue::new();
+    queue.dispatch(vec![task(1)]).await.unwrap();
+    tokio::time::advance(Duration::from_secs(3)).await;
+    queue.dispatch(vec![task(2)]).await.unwrap();
+    assert_eq!(queue.depths().await.unwrap()[0].oldest_ms, 3_000);
+}
+
+#[tokio::test]
+async fn claims_of_a_local_worker_that_is_gone_have_lapsed() {
+    let queue = LocalQueue::new();
+    let worker = queue.source(Vec::new(), "worker");
+    queue.dispatch(vec![task(1), task(2)]).await.unwrap();
+    claim(&*worker, 1).await;
+    drop(worker);
+    assert_eq!(queue.lapsed().await.unwrap(), [key(&task(1))]);
+    assert_eq!(queue.lapsed().await.unwrap(), []);
+    assert_eq!(queue.held().await.unwrap(), HashSet::from([key(&task(2))]));
+}
+
+#[tokio::test]
+async fn a_local_task_that_is_stopped_before_it_is_claimed_is_cancelled_at_once() {
+    let queue = LocalQueue::new();
+    queue.dispatch(vec![task(1), task(2)]).await.unwrap();
+    queue.stop(vec![key(&task(1))]).await.unwrap();
+    let delivered = outcomes(&*queue, 1).await;
+    assert_eq!(&*delivered[0].outcome.result.clone().unwrap_err().code, code::CANCELLED);
+    let worker = queue.source(Vec::new(), "worker");
+    assert_eq!(tasks_of(&claim(&*worker, 1).await), [task(2)]);
+}
