@@ -119,7 +119,7 @@ async fn a_task_goes_out_and_its_outcome_comes_back_whole() {
         let sent = Task { traceparent: Some("00-1-2-3".into()), ..task(1) };
         queue.owner().dispatch(vec![sent.clone()]).await.unwrap();
         let claims = claim(&*worker, 1).await;
-        assert_eq!(tasks_of(&claims), [sent.clone()]);
+        assert_eq!(tasks_of(&claims), std::slice::from_ref(&sent));
         worker.complete(done(&claims)).await.unwrap();
         let delivered = outcomes(queue.owner(), 1).await;
         assert_eq!(delivered[0].outcome, outcome(&sent));
