@@ -152,11 +152,7 @@ fn log() -> TaskType {
         optional("level", one_of(&LEVELS), "`info` where nothing is said"),
         optional("details", Type::Any, "more, for a program"),
     ];
-    let output = object(vec![
-        required("message", Type::String, "what was written"),
-        required("level", Type::String, "its level"),
-    ]);
-    task_type("log", "Writes to the execution's log.", config, Type::Object(output), Runs::Engine)
+    task_type("log", "Writes to the execution's log.", config, Type::Null, Runs::Engine)
 }
 
 fn workflow() -> TaskType {

@@ -36,7 +36,11 @@ fn text_parts(text: &str, span: Span) -> Vec<TemplatePart> {
     while let Some(at) = rest.find(['{', '}']) {
         literal.push_str(&rest[..at]);
         let (brace, after) = rest[at..].split_at(1);
-        if let Some(more) = after.strip_prefix(brace) {
+        if literal.ends_with('$') && brace == "{" {
+            // `${` in a text was written `$${`: it and its path stay text.
+            literal.push_str(brace);
+            rest = after;
+        } else if let Some(more) = after.strip_prefix(brace) {
             literal.push_str(brace);
             rest = more;
         } else if let Some((path, more)) = braced_path(brace, after) {
