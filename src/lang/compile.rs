@@ -6,7 +6,8 @@ use crate::expr::{ObjectType, Span, Type};
 use crate::plan::{Plan, Runs, TaskType, TaskTypes};
 
 use super::ast::{File, TaskDecl};
-use super::check::codes::{NO_WORKFLOW, SOURCE_TOO_LARGE};
+use super::check::codes::NO_WORKFLOW;
+use super::codes::SOURCE_TOO_LARGE;
 use super::{Diagnostic, MAX_SOURCE_BYTES, Notation, Severity, Source, check, lower, parse_flow, parse_toml};
 
 /// What a source compiles to.

@@ -26,6 +26,7 @@ mod walk;
 pub use self::toml::parse_toml;
 pub use builtin::builtin_task_types;
 pub use check::check;
+pub use check::codes::code_titles;
 pub use compile::{Compiled, compile};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use draft::{Draft, DraftStep, render_draft};

@@ -1,11 +1,7 @@
 //! The codes of what the checker, the flat notation's reader and `compile` find.
 
-/// The source is larger than the limit.
-pub const SOURCE_TOO_LARGE: &str = "E0001";
-/// Brackets or keys are nested deeper than the limit.
-pub const NESTED_TOO_DEEP: &str = "E0002";
 /// Nothing in the source.
-pub const NO_WORKFLOW: &str = "E0003";
+pub const NO_WORKFLOW: &str = "E0200";
 
 /// A name that nothing has.
 pub const UNKNOWN_NAME: &str = "E0201";
@@ -93,3 +89,65 @@ pub const TOML_UNKNOWN_KEY: &str = "E0602";
 pub const TOML_WRONG_KIND: &str = "E0603";
 /// A key that must be there.
 pub const TOML_MISSING_KEY: &str = "E0604";
+
+/// Every code of this module with its title.
+pub const TITLES: &[(&str, &str)] = &[
+    (NO_WORKFLOW, "nothing in the source"),
+    (UNKNOWN_NAME, "a name that nothing has"),
+    (UNKNOWN_FUNCTION, "a function that does not exist"),
+    (UNKNOWN_FIELD, "a field that the type does not have"),
+    (DUPLICATE_NAME, "a name that is taken"),
+    (RESERVED_NAME, "a name that the language keeps for itself"),
+    (DASH_IN_EXPRESSION, "a name written with `-` in an expression"),
+    (OUT_OF_SCOPE, "a name used outside of where it is known"),
+    (NOT_YET_RUN, "a step used where it has not run yet"),
+    (WRONG_ARITY, "a function called with too few or too many arguments"),
+    (DUPLICATE_KEY, "a key written twice"),
+    (ALWAYS_FAILS, "an expression of constants that always fails"),
+    (BAD_NAME, "a name that is not written as names are"),
+    (UNKNOWN_TASK_TYPE, "a task type that nothing declares"),
+    (UNKNOWN_CONFIG, "a key that the task type does not take"),
+    (MISSING_CONFIG, "a key that the task type needs"),
+    (WRONG_TYPE, "a value whose type can't fit"),
+    (UNKNOWN_WORD, "a word that is none of the enum's"),
+    (BAD_TRANSFORM, "an operation of `data_transform` that can't be read"),
+    (BAD_CONDITION, "a condition of `conditional` that can't be read"),
+    (ONE_OF, "none or several of what a step must have one of"),
+    (BAD_TARGET, "a step that a `conditional` can't name"),
+    (UNKNOWN_KEY, "a key that a workflow does not have"),
+    (UNKNOWN_POLICY, "a word that is no policy"),
+    (BAD_DURATION, "a length of time that can't be"),
+    (BAD_COUNT, "a count that can't be"),
+    (DUPLICATE_POLICY, "a policy written twice"),
+    (MISPLACED_POLICY, "a policy where it means nothing"),
+    (UNKNOWN_AFTER, "`after` names what is not beside it"),
+    (CYCLE, "steps that wait for each other"),
+    (AFTER_OUTSIDE_PARALLEL, "`after` outside of a `parallel`"),
+    (MISPLACED_YIELD, "`yield` where it means nothing"),
+    (UNREACHABLE, "a statement that is never reached"),
+    (EMPTY_WORKFLOW, "a workflow that does nothing"),
+    (TOO_MANY_STEPS, "more steps than a plan may have"),
+    (UNKNOWN_STATEMENT, "a word that begins no statement"),
+    (NOT_SUPPORTED, "a part of the language that this version does not run"),
+    (MISPLACED_STATEMENT, "a statement where it can't stand"),
+    (TOML_SYNTAX, "text that is not TOML"),
+    (TOML_UNKNOWN_KEY, "a key that the flat notation does not know"),
+    (TOML_WRONG_KIND, "a value of the wrong kind"),
+    (TOML_MISSING_KEY, "a key that must be there"),
+];
+
+/// Every code that a diagnostic can have, with its title, in order.
+pub fn code_titles() -> impl Iterator<Item = (&'static str, &'static str)> {
+    crate::lang::codes::TITLES.iter().chain(TITLES).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_in_order_and_given_once() {
+        let all: Vec<_> = code_titles().map(|(code, _)| code).collect();
+        assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "{all:?}");
+    }
+}

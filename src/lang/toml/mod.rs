@@ -17,7 +17,8 @@ use toml::de::{DeString, DeTable, DeValue};
 use crate::expr::Span;
 
 use super::ast::{File, Name};
-use super::check::codes::{NESTED_TOO_DEEP, TOML_MISSING_KEY, TOML_SYNTAX, TOML_UNKNOWN_KEY, TOML_WRONG_KIND};
+use super::check::codes::{TOML_MISSING_KEY, TOML_SYNTAX, TOML_UNKNOWN_KEY, TOML_WRONG_KIND};
+use super::codes::NESTED_TOO_DEEP;
 use super::nearest::did_you_mean;
 use super::{Diagnostic, MAX_NESTING, Source};
 
