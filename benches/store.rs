@@ -1,0 +1,135 @@
+//! How many step rows a second the store takes, by the size of a commit: SQLite with `synchronous=FULL`, and a private
+//! PostgreSQL with `fsync=on`. No engine, queue or HTTP in it.
+//!
+//! `steps` commits rows of steps alone. `whole` commits the executions of each ten steps as well, each as one row.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark that can't run says so")]
+
+#[allow(dead_code, reason = "shared with the tests")]
+#[path = "../tests/support/postgres.rs"]
+mod postgres;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use stepwell::engine::{ExecutionStatus, StepRow, StepStatus};
+use stepwell::expr::{Timestamp, Value};
+use stepwell::ids::{Epoch, ExecutionId, PartitionId, StepPath, WorkflowId};
+use stepwell::plan::PlanHash;
+use stepwell::service::model::Execution;
+use stepwell::service::ports::{Commit, ExecutionStore};
+use stepwell::store::{Database, Options};
+use uuid::Uuid;
+
+const SIZES: [usize; 5] = [1, 16, 64, 256, 1024];
+const STEPS: usize = 10;
+const TIME: Duration = Duration::from_secs(2);
+
+#[tokio::main]
+async fn main() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = format!("sqlite://{}", folder.path().join("bench.db").display());
+    measure("sqlite", &sqlite, 1).await;
+    let server = postgres::Postgres::start(true);
+    measure("postgres, one writer", &server.database().await, 1).await;
+    measure("postgres, two writers", &server.database().await, 2).await;
+}
+
+async fn measure(name: &str, url: &str, writers: usize) {
+    let database = Database::open(&Options::new(url)).await.unwrap();
+    let partitions: Vec<PartitionId> = PartitionId::all().collect();
+    let leases = database.partitions_take("bench", &partitions).await.unwrap();
+    println!("{name:<22} {:>12} {:>12}  (step rows/s)", "steps", "whole");
+    for size in SIZES {
+        let mut rates = [0.0; 2];
+        for (rate, whole) in rates.iter_mut().zip([false, true]) {
+            let writing = (0..writers).map(|_| tokio::spawn(write(database.clone(), leases.clone(), size, whole)));
+            for writer in writing.collect::<Vec<_>>() {
+                *rate += writer.await.unwrap();
+            }
+        }
+        println!("  commits of {size:<10} {:>12.0} {:>12.0}", rates[0], rates[1]);
+    }
+}
+
+/// Commits for a while; step rows a second.
+async fn write(database: Arc<Database>, leases: Vec<(PartitionId, Epoch)>, size: usize, whole: bool) -> f64 {
+    let mut rows = Rows { execution: ExecutionId(Uuid::now_v7()), step: 0 };
+    let (began, mut written) = (Instant::now(), 0_u32);
+    while began.elapsed() < TIME {
+        let mut commit = Commit { leases: leases.clone(), ..Commit::default() };
+        for _ in 0..size {
+            commit.steps.push(rows.next_step());
+            if rows.step == STEPS && whole {
+                commit.starts.push(execution(rows.execution));
+            }
+        }
+        database.commit(&commit).await.unwrap();
+        written += u32::try_from(size).unwrap();
+    }
+    f64::from(written) / began.elapsed().as_secs_f64()
+}
+
+struct Rows {
+    execution: ExecutionId,
+    step: usize,
+}
+
+impl Rows {
+    fn next_step(&mut self) -> StepRow {
+        if self.step == STEPS {
+            *self = Self { execution: ExecutionId(Uuid::now_v7()), step: 0 };
+        }
+        self.step += 1;
+        let name = format!("step-{}", self.step);
+        StepRow {
+            execution: self.execution,
+            path: StepPath::new(name.as_str()),
+            attempt: 1,
+            seq: i64::try_from(self.step).unwrap(),
+            name: name.into(),
+            order: u32::try_from(self.step).unwrap(),
+            task_type: "http_request".into(),
+            status: StepStatus::Completed,
+            input: Some(payload()),
+            output: Some(payload()),
+            error: None,
+            wake_at: None,
+            created_at: Timestamp(1_700_000_000_000_000),
+            started_at: Some(Timestamp(1_700_000_000_000_100)),
+            completed_at: Some(Timestamp(1_700_000_000_000_200)),
+        }
+    }
+}
+
+/// 200 bytes of JSON.
+fn payload() -> Value {
+    Value::object([("text", Value::str("x".repeat(189)))])
+}
+
+fn execution(id: ExecutionId) -> Execution {
+    Execution {
+        id,
+        workflow: WorkflowId(Uuid::from_u128(1)),
+        workflow_name: "bench".into(),
+        version: 1,
+        plan_hash: PlanHash("0".repeat(64).into()),
+        status: ExecutionStatus::Completed,
+        seq: 20,
+        input: payload(),
+        settings: Value::object::<&str>([]),
+        output: Some(payload()),
+        error: None,
+        retry_count: 0,
+        max_retries: 0,
+        idempotency_key: Some(id.to_string()),
+        request_hash: None,
+        parent: None,
+        wake_at: None,
+        scheduled_at: None,
+        created_at: Timestamp(1_700_000_000_000_000),
+        started_at: Some(Timestamp(1_700_000_000_000_000)),
+        completed_at: Some(Timestamp(1_700_000_000_000_300)),
+        cancel_requested_at: None,
+    }
+}
