@@ -109,6 +109,16 @@ async fn one_process_at_a_time_serves_a_database_and_the_next_takes_over_at_once
 }
 
 #[tokio::test]
+async fn a_link_to_a_file_that_is_served_is_the_same_database() {
+    let (url, folder) = crate::store::sqlite();
+    let _first = Database::open(&Options::new(&url)).await.unwrap();
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(folder.path().join("test.db"), &link).unwrap();
+    let error = Database::open(&Options::new(format!("sqlite://{}", link.display()))).await.err().unwrap();
+    assert!(matches!(error, OpenError::Owned(_)), "{error}");
+}
+
+#[tokio::test]
 async fn what_is_no_database_is_an_error_that_names_it() {
     let nowhere = Database::open(&Options::new("sqlite:///nowhere/at/all.db")).await.err().unwrap();
     assert!(nowhere.to_string().starts_with("can't open `/nowhere/at/all.db`: "), "{nowhere}");

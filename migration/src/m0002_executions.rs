@@ -62,6 +62,8 @@ const STATEMENTS: &[&str] = &[
     // What a recovery pages through. It holds live executions alone, so that history costs a start nothing.
     "CREATE INDEX workflow_executions_live ON workflow_executions (id, partition)
         WHERE status NOT IN ('completed', 'failed', 'cancelled')",
+    "CREATE INDEX workflow_executions_live_workflow ON workflow_executions (workflow_id)
+        WHERE status NOT IN ('completed', 'failed', 'cancelled')",
     // Timers. What has ended leaves these indexes by itself, so that they are as small as what waits.
     "CREATE INDEX workflow_executions_wake ON workflow_executions (wake_at, partition)
         WHERE wake_at IS NOT NULL AND status NOT IN ('completed', 'failed', 'cancelled')",

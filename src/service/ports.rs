@@ -39,13 +39,13 @@ pub type StoreResult<T> = Result<T, StoreError>;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commit {
     /// The partitions written to, and the epochs under which this process owns them. Rows of a partition whose epoch is
-    /// another in the database are not written.
+    /// another in the database, or that is not in this list, are not written.
     pub leases: Vec<(PartitionId, Epoch)>,
     /// Executions to insert. One whose (workflow, idempotency key) or id exists is left out, with all of its rows below.
     pub starts: Vec<Execution>,
-    /// Changes of executions; at most one each.
+    /// Changes of executions. One is written only if its `seq` is greater than the row's. COMPLETED and CANCELLED are final.
     pub executions: Vec<ExecutionUpdate>,
-    /// Rows of steps, inserted or replaced; at most one for each (execution, path, attempt).
+    /// Rows of steps, inserted, or replaced where their `seq` is greater.
     pub steps: Vec<StepRow>,
     /// Entries of logs, in order.
     pub logs: Vec<(ExecutionId, LogEntry)>,

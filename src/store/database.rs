@@ -1,6 +1,6 @@
 //! Opening a database: its connections, its owner, its tables.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,8 +23,15 @@ const MIGRATE_LOCK: i64 = 0x5354_4550_5745_4C02;
 /// Connections that write to a PostgreSQL database. More than the committers there are gain nothing.
 const POSTGRES_WRITERS: u32 = 4;
 
-/// How much of a SQLite database each connection keeps in memory, in KiB.
-const SQLITE_CACHE_KIB: u32 = 32 * 1024;
+/// How much of a SQLite database the writer keeps in memory, and each reader, in KiB.
+const SQLITE_CACHE_KIB: (u32, u32) = (32 * 1024, 4 * 1024);
+
+/// How large SQLite's log stays once it was larger, in bytes.
+const SQLITE_LOG_BYTES: u32 = 64 * 1024 * 1024;
+
+/// How many pages SQLite's log gathers before they go to the database: a few more than its default, since each time costs
+/// two waits for the disk.
+const SQLITE_CHECKPOINT_PAGES: u32 = 4_000;
 
 /// An open database. Implements `Store`.
 pub struct Database {
@@ -53,6 +60,7 @@ impl Database {
     }
 
     async fn open_sqlite(path: &Path, name: &str, options: &Options) -> Result<Self, OpenError> {
+        let path = &canonical(path);
         let ownership = if options.exclusive { Some(Ownership::of_file(path, name)?) } else { None };
         // The writer comes first: it makes the file, and the readers' shared memory with it.
         let write = connect(sqlite(path, options, 1, false), name).await?;
@@ -125,12 +133,21 @@ const KEEPALIVE: &[(&str, &str)] =
 /// Settings of writers: a commit's rows are few beside its tables, and looking them up one by one always wins.
 const SHORT_JOINS: &[(&str, &str)] = &[("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
 
+/// The path with its links followed, so that one file has one lock whatever it is called by.
+fn canonical(path: &Path) -> PathBuf {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let followed = path.canonicalize().ok();
+    let followed = followed.or_else(|| Some(parent.canonicalize().ok()?.join(path.file_name()?)));
+    followed.unwrap_or_else(|| path.to_owned())
+}
+
 async fn connect(options: ConnectOptions, name: &str) -> Result<DatabaseConnection, OpenError> {
     let connected = sea_orm::Database::connect(options).await;
     connected.map_err(|error| OpenError::Connect { name: name.to_owned(), reason: error.to_string() })
 }
 
 fn sqlite(path: &Path, options: &Options, connections: u32, read_only: bool) -> ConnectOptions {
+    let cache = if read_only { SQLITE_CACHE_KIB.1 } else { SQLITE_CACHE_KIB.0 };
     let file = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(!read_only)
@@ -139,7 +156,9 @@ fn sqlite(path: &Path, options: &Options, connections: u32, read_only: bool) -> 
         .busy_timeout(options.acquire_timeout)
         .foreign_keys(true)
         .statement_cache_capacity(256)
-        .pragma("cache_size", format!("-{SQLITE_CACHE_KIB}"))
+        .pragma("cache_size", format!("-{cache}"))
+        .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES.to_string())
+        .pragma("journal_size_limit", SQLITE_LOG_BYTES.to_string())
         .pragma("query_only", if read_only { "1" } else { "0" });
     let mut pool = pool("sqlite://".to_owned(), options, connections);
     pool.map_sqlx_sqlite_opts(move |given| {

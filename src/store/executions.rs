@@ -20,7 +20,8 @@ use crate::service::ports::{Commit, Committed, DueTimer, ExecutionStore, StoreEr
 use super::bulk::{self, Kind, Shape};
 use super::{Database, commit, entity, row};
 
-/// What the partial indexes of live executions say, word for word: SQLite knows it again by its words alone.
+/// What the partial indexes of live executions say, word for word: SQLite knows it again by its words alone, and neither
+/// database knows it with parameters in it.
 pub(super) const LIVE: &str = "status NOT IN ('completed', 'failed', 'cancelled')";
 
 /// How many executions' rows are read by one statement.

@@ -8,12 +8,13 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::engine::{ExecutionStatus, LogLevel, StepRow, StepStatus};
+use crate::engine::{LogLevel, StepRow, StepStatus};
 use crate::ids::{ExecutionId, WorkflowId};
 use crate::service::model::Execution;
 use crate::service::ports::{ExecutionFilter, ExecutionReads, LogFilter, Page, StoreError, StoreResult, StoredLog};
 
 use super::entity::{execution, log, step};
+use super::executions::LIVE;
 use super::{Database, row};
 
 /// How many executions are asked about by one statement.
@@ -122,10 +123,7 @@ impl Database {
 
 /// The live executions of a workflow.
 pub(super) fn live_of(workflow: WorkflowId) -> Select<execution::Entity> {
-    let ended = ExecutionStatus::ALL.into_iter().filter(|status| status.is_terminal()).map(ExecutionStatus::as_str);
-    execution::Entity::find()
-        .filter(execution::Column::WorkflowId.eq(workflow.0))
-        .filter(execution::Column::Status.is_not_in(ended))
+    execution::Entity::find().filter(execution::Column::WorkflowId.eq(workflow.0)).filter(Expr::cust(LIVE))
 }
 
 /// All of a filter but its cursor, which narrows the page and not the total.
