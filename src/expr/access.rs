@@ -146,7 +146,15 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         .take(CANDIDATES)
         .filter(|candidate| candidate.len() <= LENGTH)
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.chars().count().max(length))
+        .filter(|(distance, candidate)| {
+            let longest = candidate.chars().count().max(length);
+            (*distance <= allowed && *distance < longest) || is_cut(name, candidate) || is_cut(candidate, name)
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// Whether `short` is the beginning, half or more, of `long`.
+fn is_cut(short: &str, long: &str) -> bool {
+    short.len() * 2 >= long.len() && long.starts_with(short)
 }
