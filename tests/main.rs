@@ -14,3 +14,4 @@ mod store_reads;
 mod store_recovery;
 mod store_workflows;
 mod support;
+mod worker;
