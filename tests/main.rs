@@ -15,3 +15,4 @@ mod store_recovery;
 mod store_workflows;
 mod support;
 mod worker;
+mod worker_http;

@@ -141,10 +141,7 @@ async fn an_unknown_task_type_and_an_output_past_the_limit_are_errors() {
 async fn what_a_handler_logs_travels_with_the_time_since_the_claim() {
     let logs = run("nap").await.logs;
     let seen: Vec<_> = logs.iter().map(|log| (log.level, log.message.as_str(), log.at)).collect();
-    assert_eq!(
-        seen,
-        [(LogLevel::Info, "going to sleep", Timestamp(0)), (LogLevel::Warn, "awake", Timestamp(500_000))]
-    );
+    assert_eq!(seen, [(LogLevel::Info, "going to sleep", Timestamp(0)), (LogLevel::Warn, "awake", Timestamp(500_000))]);
     assert_eq!(logs[0].path, Some(task(1).path));
 }
 
