@@ -18,6 +18,7 @@ pub mod ids;
 pub mod lang;
 pub mod plan;
 pub mod queue;
+pub mod runtime;
 pub mod service;
 pub mod store;
 pub mod worker;

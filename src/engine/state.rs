@@ -230,6 +230,11 @@ impl ExecutionState {
         self.seq
     }
 
+    /// Makes the next row's `seq` greater than this one: that of the execution's own row, which a replay does not fold.
+    pub fn continue_after(&mut self, seq: i64) {
+        self.seq = self.seq.max(seq);
+    }
+
     /// The attempts that are dispatched and have no outcome, and whether each has a row.
     pub fn outstanding(&self, plan: &Plan) -> Vec<Outstanding> {
         let mut found: Vec<_> =

@@ -1,0 +1,180 @@
+//! Acts: what follows from rows that are written. Answers, tasks for workers, acknowledgements, children, parents.
+//!
+//! Invariant: nothing here is done before the commit of its cause, and nothing here is needed for the truth: all of it can
+//! be derived from the rows again.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::engine::{Event, Stop};
+use crate::service::ports::{AttemptKey, CrashPoint, Progress, Receipt, Started, Task};
+
+use super::committer::Written;
+use super::message::{Cause, ChildRequest, Job, Turn};
+use super::meters::Meters;
+use super::shared::Shared;
+
+/// The most receipts that are kept to be acknowledged again; past it the queue delivers those outcomes again.
+const MAX_UNACKED: usize = 100_000;
+
+/// What acts after one committer.
+pub(super) struct Actor {
+    shared: Arc<Shared>,
+    written: mpsc::UnboundedReceiver<Written>,
+    family: mpsc::UnboundedSender<ChildRequest>,
+    /// Outcomes whose acknowledgement failed.
+    unacked: Vec<Receipt>,
+    meters: Meters,
+}
+
+/// What is to be handed to the queue for one commit.
+#[derive(Default)]
+struct Orders {
+    tasks: Vec<Task>,
+    resend: Vec<Task>,
+    stops: Vec<AttemptKey>,
+    receipts: Vec<Receipt>,
+}
+
+impl Actor {
+    pub fn new(
+        shared: Arc<Shared>,
+        written: mpsc::UnboundedReceiver<Written>,
+        family: mpsc::UnboundedSender<ChildRequest>,
+    ) -> Self {
+        Self { shared, written, family, unacked: Vec::new(), meters: Meters::default() }
+    }
+
+    /// Runs until the node ends.
+    pub async fn run(mut self) {
+        while let Some(mut written) = self.written.recv().await {
+            let mut orders = Orders::default();
+            for turn in &mut written.turns {
+                answer(turn, &written.rows);
+                orders.take(turn);
+            }
+            self.tell_watchers(&written);
+            self.dispatch(&mut orders).await;
+            self.shared.pass(CrashPoint::AfterDispatch).await;
+            self.ack(orders.receipts).await;
+            for turn in &mut written.turns {
+                self.tell_family(turn);
+            }
+            self.shared.pass(CrashPoint::AfterAck).await;
+            self.meters.count(&written);
+        }
+    }
+
+    /// Hands tasks to workers. What the queue does not take is found again by comparing it with what is outstanding.
+    async fn dispatch(&self, orders: &mut Orders) {
+        let queue = &self.shared.ports.queue;
+        if !orders.resend.is_empty() {
+            match queue.held().await {
+                Ok(held) => {
+                    let resend = orders.resend.drain(..).filter(|task| !held.contains(&key_of(task)));
+                    orders.tasks.extend(resend);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "tasks wait to be sent again");
+                    self.shared.mark_undelivered();
+                }
+            }
+        }
+        if !orders.tasks.is_empty()
+            && let Err(error) = queue.dispatch(std::mem::take(&mut orders.tasks)).await
+        {
+            tracing::warn!(%error, "tasks can't be handed to the queue; trying again");
+            self.shared.mark_undelivered();
+        }
+        if !orders.stops.is_empty()
+            && let Err(error) = queue.stop(std::mem::take(&mut orders.stops)).await
+        {
+            tracing::warn!(%error, "workers can't be told to stop; what they do is ignored");
+        }
+    }
+
+    async fn ack(&mut self, receipts: Vec<Receipt>) {
+        let mut receipts = receipts;
+        receipts.append(&mut self.unacked);
+        if receipts.is_empty() {
+            return;
+        }
+        if let Err(error) = self.shared.ports.queue.ack(receipts.clone()).await {
+            tracing::warn!(%error, "outcomes can't be acknowledged; trying again");
+            receipts.truncate(MAX_UNACKED);
+            self.unacked = receipts;
+        }
+    }
+
+    fn tell_watchers(&self, written: &Written) {
+        let audience = &self.shared.audience;
+        if audience.is_empty() {
+            return;
+        }
+        let commit = &written.rows.commit;
+        for row in &commit.steps {
+            audience.tell(row.execution, || Progress::Step(row.clone()));
+        }
+        for (id, entry) in &commit.logs {
+            audience.tell(*id, || Progress::Log(entry.clone()));
+        }
+        for update in &commit.executions {
+            audience.tell(update.id, || Progress::Execution(update.clone()));
+            if update.status.is_terminal() {
+                audience.ended(update.id);
+            }
+        }
+    }
+
+    /// Starts children, stops those that are to stop, and tells a parent that its child has ended.
+    fn tell_family(&self, turn: &mut Turn) {
+        for child in turn.children.drain(..) {
+            let _ = self.family.send(child);
+        }
+        for stop in turn.effects.stops.drain(..) {
+            if let Stop::Child(child) = stop {
+                let reason = "the execution that started it has stopped".into();
+                self.shared.apply(child, Job::event(Event::Cancel { reason }));
+            }
+        }
+        let Some(ending) = &mut turn.ending else { return };
+        if let (Some(parent), Some(event)) = (&ending.parent, ending.event.take()) {
+            self.shared.apply(parent.execution, Job::event(event));
+        }
+    }
+}
+
+impl Orders {
+    fn take(&mut self, turn: &mut Turn) {
+        self.tasks.append(&mut turn.tasks);
+        self.resend.append(&mut turn.resend);
+        for stop in &turn.effects.stops {
+            if let Stop::Task { path, attempt } = stop {
+                self.stops.push(AttemptKey { execution: turn.execution, path: path.clone(), attempt: *attempt });
+            }
+        }
+        if let Cause::Outcome(delivered) = &mut turn.cause {
+            self.receipts.extend(delivered.receipt.take());
+        }
+    }
+}
+
+/// Answers whoever waits for this turn: what it asked for is durable.
+fn answer(turn: &mut Turn, rows: &super::commit::Rows) {
+    match std::mem::replace(&mut turn.cause, Cause::Own) {
+        Cause::Start(answer) => {
+            if let Some(execution) = rows.started(turn.execution) {
+                let _ = answer.send(Ok(Started::New(execution)));
+            }
+        }
+        Cause::Control { answer, refused } => {
+            let _ = answer.send(refused.map_or(Ok(()), |refusal| Err(refusal.into())));
+        }
+        other => turn.cause = other,
+    }
+}
+
+fn key_of(task: &Task) -> AttemptKey {
+    AttemptKey { execution: task.execution, path: task.path.clone(), attempt: task.attempt }
+}

@@ -1,0 +1,108 @@
+//! Persists: the rows of many turns as one commit.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+
+use crate::engine::{Effects, StepRow};
+use crate::ids::{Attempt, Epoch, ExecutionId, PartitionId, StepPath};
+use crate::service::model::Execution;
+use crate::service::ports::Commit;
+
+use super::message::Turn;
+use super::shared::{IdHasher, IdMap};
+
+/// The rows of turns, each key once: the last change of a key is the one that is written.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub commit: Commit,
+    executions: IdMap<ExecutionId, usize>,
+    starts: IdMap<ExecutionId, usize>,
+    steps: HashMap<(ExecutionId, StepPath, Attempt), usize, BuildHasherDefault<IdHasher>>,
+}
+
+impl Rows {
+    /// Takes the rows out of a turn.
+    pub fn add(&mut self, turn: &mut Turn, epoch: Epoch) {
+        let Effects { execution, steps, logs, controls, .. } = &mut turn.effects;
+        if let Some(start) = turn.start.take() {
+            self.starts.insert(turn.execution, self.commit.starts.len());
+            self.commit.starts.push(*start);
+        }
+        if let Some(update) = execution.take() {
+            match self.executions.get(&update.id) {
+                Some(at) => self.commit.executions[*at] = update,
+                None => {
+                    self.executions.insert(update.id, self.commit.executions.len());
+                    self.commit.executions.push(update);
+                }
+            }
+        }
+        std::mem::take(steps).into_iter().for_each(|row| self.add_step(row));
+        self.commit.logs.extend(std::mem::take(logs).into_iter().map(|entry| (turn.execution, entry)));
+        self.commit.controls.append(controls);
+        self.lease(turn.partition, epoch);
+    }
+
+    fn add_step(&mut self, row: StepRow) {
+        let key = (row.execution, row.path.clone(), row.attempt);
+        match self.steps.entry(key) {
+            std::collections::hash_map::Entry::Occupied(at) => self.commit.steps[*at.get()] = row,
+            std::collections::hash_map::Entry::Vacant(free) => {
+                free.insert(self.commit.steps.len());
+                self.commit.steps.push(row);
+            }
+        }
+    }
+
+    fn lease(&mut self, partition: PartitionId, epoch: Epoch) {
+        // At most 64, and mostly few.
+        if !self.commit.leases.iter().any(|(known, _)| *known == partition) {
+            self.commit.leases.push((partition, epoch));
+        }
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        let Commit { starts, executions, steps, logs, controls, .. } = &self.commit;
+        starts.len() + executions.len() + steps.len() + logs.len() + controls.len()
+    }
+
+    /// An execution that was started in this commit, as it is recorded.
+    pub fn started(&self, id: ExecutionId) -> Option<Execution> {
+        let mut execution = self.commit.starts.get(*self.starts.get(&id)?)?.clone();
+        if let Some(update) = self.executions.get(&id).and_then(|at| self.commit.executions.get(*at)) {
+            execution.status = update.status;
+            execution.seq = update.seq;
+            execution.retry_count = update.retry_count;
+            execution.output.clone_from(&update.output);
+            execution.error.clone_from(&update.error);
+            execution.wake_at = update.wake_at;
+            execution.started_at = update.started_at;
+            execution.completed_at = update.completed_at;
+            execution.cancel_requested_at = update.cancel_requested_at;
+        }
+        Some(execution)
+    }
+
+    /// The rows of one execution.
+    pub fn of(&self, id: ExecutionId) -> Self {
+        let Commit { leases, starts, executions, steps, logs, controls } = &self.commit;
+        let partition = id.partition();
+        let commit = Commit {
+            leases: leases.iter().filter(|(lease, _)| *lease == partition).copied().collect(),
+            starts: starts.iter().filter(|start| start.id == id).cloned().collect(),
+            executions: executions.iter().filter(|update| update.id == id).cloned().collect(),
+            steps: steps.iter().filter(|row| row.execution == id).cloned().collect(),
+            logs: logs.iter().filter(|(of, _)| *of == id).cloned().collect(),
+            controls: controls.iter().filter(|row| row.execution == id).cloned().collect(),
+        };
+        let starts = commit.starts.first().map(|start| (start.id, 0)).into_iter().collect();
+        let executions = commit.executions.first().map(|update| (update.id, 0)).into_iter().collect();
+        Self { commit, starts, executions, steps: HashMap::default() }
+    }
+}

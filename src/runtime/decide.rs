@@ -1,0 +1,190 @@
+//! Decides: what an event makes of an execution, as a turn for the committer.
+//!
+//! Invariant: nothing is written here and nobody is told. The state runs ahead of what is committed; the turn says how far.
+
+use crate::engine::{
+    ChildStart, Dispatch, Effects, Event, ExecutionStatus, Outcome, StepError, StepRow, advance, code,
+};
+use crate::expr::{Timestamp, Value};
+use crate::ids::ExecutionId;
+use crate::service::model::Parent;
+use crate::service::ports::{Delivered, Task};
+
+use super::live::Live;
+use super::message::{Cause, ChildRequest, Ending, Job, StartJob, Turn, What};
+use super::timers::earlier;
+
+impl Live {
+    /// Applies a job. None where nothing follows from it.
+    pub fn decide(&mut self, job: Job, now: Timestamp) -> Option<Turn> {
+        let Job { what, permit } = job;
+        let (event, cause) = match what {
+            What::Outcome(delivered) => (outcome_event(&delivered, now), Cause::Outcome(delivered)),
+            What::Control { event, answer } => (event, Cause::Control { answer, refused: None }),
+            What::Event(event @ Event::Lost { .. }) => (event.clone(), Cause::Lost(event)),
+            What::Event(event) => (event, Cause::Own),
+            What::Due(_) => return None,
+        };
+        let applied = self.span.in_scope(|| advance(&self.plan, &mut self.state, event, now));
+        self.touched = now;
+        let (effects, cause) = match (applied, cause) {
+            (Ok(effects), cause) => (effects, cause),
+            // The state that refuses is not committed yet: neither the answer nor the acknowledgement may overtake it.
+            (Err(refusal), Cause::Control { answer, .. }) => {
+                (Effects::default(), Cause::Control { answer, refused: Some(refusal) })
+            }
+            (Err(_), cause @ Cause::Outcome(_)) => {
+                metrics::counter!("stepwell_outcomes_superseded_total").increment(1);
+                (Effects::default(), cause)
+            }
+            (Err(refusal), _) => {
+                tracing::trace!(execution = %self.id, %refusal, "an event came too late");
+                return None;
+            }
+        };
+        if matches!(cause, Cause::Own) && is_nothing(&effects) {
+            return None;
+        }
+        Some(Turn { permit, ..self.turn(effects, cause) })
+    }
+
+    /// Applies the start, before its row is written: the start and the first steps are one commit.
+    pub fn decide_start(&mut self, job: StartJob, now: Timestamp) -> Turn {
+        let StartJob { execution, answer, permit, .. } = job;
+        let effects = self.span.in_scope(|| advance(&self.plan, &mut self.state, Event::Started, now));
+        let turn = self.turn(effects.unwrap_or_default(), Cause::Start(answer));
+        Turn { start: Some(Box::new(execution)), permit, ..turn }
+    }
+
+    /// A turn that sends again what is under way, where the queue does not hold it.
+    pub fn decide_resend(&mut self) -> Option<Turn> {
+        let outstanding = self.state.outstanding(&self.plan);
+        if outstanding.is_empty() {
+            return None;
+        }
+        let resend = outstanding.into_iter().map(|outstanding| self.task(&outstanding.dispatch)).collect();
+        Some(Turn { resend, ..self.turn(Effects::default(), Cause::Own) })
+    }
+
+    /// A turn of these effects; its shard numbers it.
+    fn turn(&mut self, mut effects: Effects, cause: Cause) -> Turn {
+        let tasks = effects.dispatches.iter().map(|dispatch| self.task(dispatch)).collect();
+        let children = std::mem::take(&mut effects.children);
+        let ending = effects.ended.then(|| self.ending());
+        if let Some(update) = &effects.execution {
+            self.started_at = update.started_at.or(self.started_at);
+        }
+        Turn {
+            execution: self.id,
+            partition: self.partition,
+            workflow: self.workflow.clone(),
+            shard: 0,
+            ticket: 0,
+            start: None,
+            bytes: effects.steps.iter().map(row_bytes).sum::<usize>() + effects.logs.len() * 128,
+            tasks,
+            resend: Vec::new(),
+            children: children.into_iter().map(|start| self.child_request(start, false)).collect(),
+            ending,
+            effects,
+            cause,
+            permit: None,
+        }
+    }
+
+    /// A child to start or look after.
+    pub fn child_request(&self, start: ChildStart, check: bool) -> ChildRequest {
+        ChildRequest { parent: self.id, start, check }
+    }
+
+    fn ending(&self) -> Ending {
+        let event = self.parent.as_ref().and_then(|parent| {
+            let (output, error) = (self.state.output(), self.state.error());
+            child_outcome(parent, self.id, self.state.status(), output, error, self.started_at.unwrap_or(self.touched))
+        });
+        Ending { parent: self.parent.clone(), event, started_at: self.started_at }
+    }
+
+    fn task(&self, dispatch: &Dispatch) -> Task {
+        Task {
+            execution: self.id,
+            path: dispatch.path.clone(),
+            attempt: dispatch.attempt,
+            workflow: self.workflow.clone(),
+            task_type: dispatch.task_type.clone(),
+            queue: dispatch.queue.clone(),
+            config: dispatch.config.clone(),
+            timeout_ms: dispatch.timeout_ms,
+            idempotency_key: self.id.idempotency_key(&dispatch.path).into(),
+            traceparent: self.traceparent.clone(),
+        }
+    }
+}
+
+/// Whether effects change nothing, anywhere.
+fn is_nothing(effects: &Effects) -> bool {
+    effects.execution.is_none()
+        && effects.steps.is_empty()
+        && effects.logs.is_empty()
+        && effects.controls.is_empty()
+        && effects.dispatches.is_empty()
+        && effects.children.is_empty()
+        && effects.stops.is_empty()
+}
+
+fn row_bytes(row: &StepRow) -> usize {
+    let of = |value: &Option<Value>| value.as_ref().map_or(0, Value::approx_bytes);
+    256 + of(&row.input) + of(&row.output)
+}
+
+/// A worker's outcome as an event: its claim and the times of its log on this node's clock.
+fn outcome_event(delivered: &Delivered, now: Timestamp) -> Event {
+    let outcome = &delivered.outcome;
+    let started_at = earlier(now, std::time::Duration::from_micros(outcome.took_us));
+    let mut logs = outcome.logs.clone();
+    for entry in &mut logs {
+        entry.at = Timestamp(started_at.0.saturating_add(entry.at.0)).min(now);
+        entry.path.get_or_insert_with(|| outcome.path.clone());
+    }
+    Event::Outcome(Outcome {
+        path: outcome.path.clone(),
+        attempt: outcome.attempt,
+        result: outcome.result.clone(),
+        started_at,
+        logs,
+    })
+}
+
+/// What a parent is told of a child that ended; nothing where it has not.
+pub(super) fn child_outcome(
+    parent: &Parent,
+    child: ExecutionId,
+    status: ExecutionStatus,
+    output: Option<&Value>,
+    error: Option<&StepError>,
+    started_at: Timestamp,
+) -> Option<Event> {
+    let failed = |why: &str| StepError {
+        retryable: status == ExecutionStatus::Failed,
+        details: error.map(error_details),
+        ..StepError::fatal(code::CHILD_FAILED, format!("child execution {child} {why}"))
+    };
+    let result = match status {
+        ExecutionStatus::Completed => Ok(output.cloned().unwrap_or_default()),
+        ExecutionStatus::Failed => {
+            Err(failed(&error.map_or_else(|| "failed".to_owned(), |error| format!("failed: {error}"))))
+        }
+        ExecutionStatus::Cancelled => Err(failed("was cancelled")),
+        _ => return None,
+    };
+    let (path, attempt) = (parent.path.clone(), parent.attempt);
+    Some(Event::Outcome(Outcome { path, attempt, result, started_at, logs: Vec::new() }))
+}
+
+fn error_details(error: &StepError) -> Value {
+    Value::object([
+        ("code", Value::Str(error.code.clone())),
+        ("message", Value::str(error.message.as_str())),
+        ("step", error.step.clone().map_or(Value::Null, Value::Str)),
+    ])
+}

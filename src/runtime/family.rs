@@ -1,0 +1,216 @@
+//! Child executions: started through the same path as any other, and looked after where a crash may have come between.
+//!
+//! Starting a child again changes nothing, since its id is a function of the parent and the step.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::engine::{ChildStart, Event, ExecutionStatus, MAX_DEPTH, Outcome, StepError, code};
+use crate::expr::Value;
+use crate::ids::WorkflowId;
+use crate::plan::{Plan, PlanHash};
+use crate::service::model::{Execution, Parent, WorkflowStatus};
+use crate::service::ports::{RuntimeError, Started, StoreResult};
+
+use super::backoff::Backoff;
+use super::decide::child_outcome;
+use super::message::{ChildRequest, Inbound, Job, StartJob};
+use super::shared::Shared;
+
+/// How many versions are kept; past it all are dropped, and read again as they are needed.
+const MAX_KEPT: usize = 1_024;
+
+/// Starts children until the node ends.
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    versions: Arc<Versions>,
+    mut requests: mpsc::UnboundedReceiver<ChildRequest>,
+) {
+    let mut starting = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            biased;
+            request = requests.recv() => match request {
+                Some(request) => starting.push(start(&shared, &versions, request)),
+                None => return,
+            },
+            Some(()) = starting.next() => {}
+        }
+    }
+}
+
+/// Starts a child, or finds it; its end, or the reason why there is none, is the outcome of the parent's step.
+async fn start(shared: &Shared, versions: &Versions, request: ChildRequest) {
+    let mut backoff = Backoff::new();
+    loop {
+        match try_start(shared, versions, &request).await {
+            Ok(None) => return,
+            Ok(Some(event)) => return shared.apply(request.parent, Job::event(event)),
+            Err(error) => {
+                tracing::warn!(child = %request.start.child, %error, "a child can't be started; trying again")
+            }
+        }
+        backoff.wait(&*shared.ports.clock).await;
+    }
+}
+
+async fn try_start(
+    shared: &Shared,
+    versions: &Versions,
+    request: &ChildRequest,
+) -> Result<Option<Event>, RuntimeError> {
+    let away = |error: crate::service::ports::StoreError| RuntimeError::Unavailable(error.to_string());
+    let child = &request.start;
+    let parent =
+        Parent { execution: request.parent, path: child.path.clone(), attempt: child.attempt, depth: child.depth };
+    if request.check
+        && let Some(there) = shared.ports.store.execution_find(child.child).await.map_err(away)?
+    {
+        return Ok(ended(&parent, &there));
+    }
+    if child.depth > MAX_DEPTH {
+        return Ok(Some(failed(shared, child, format!("executions nest more than {MAX_DEPTH} deep"))));
+    }
+    let version = match versions.find(shared, child).await.map_err(away)? {
+        Ok(version) => version,
+        Err(why) => return Ok(Some(failed(shared, child, why))),
+    };
+    let execution = match execution_of(shared, child, &version, parent.clone()) {
+        Ok(execution) => execution,
+        Err(why) => return Ok(Some(failed(shared, child, why))),
+    };
+    let (answer, answered) = oneshot::channel();
+    let span = tracing::Span::none();
+    let job = StartJob { execution, plan: version.plan.clone(), answer, span, permit: None };
+    shared.send(shared.shard_of(child.child.partition()), Inbound::Start(Box::new(job)));
+    match answered.await {
+        Ok(Ok(Started::New(_))) => Ok(None),
+        Ok(Ok(Started::Existing(there))) => Ok(ended(&parent, &there)),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(RuntimeError::Unavailable("the start was dropped".to_owned())),
+    }
+}
+
+/// What the parent is told of a child that has ended already.
+fn ended(parent: &Parent, child: &Execution) -> Option<Event> {
+    let started_at = child.started_at.unwrap_or(child.created_at);
+    child_outcome(parent, child.id, child.status, child.output.as_ref(), child.error.as_ref(), started_at)
+}
+
+fn failed(shared: &Shared, child: &ChildStart, why: String) -> Event {
+    Event::Outcome(Outcome {
+        path: child.path.clone(),
+        attempt: child.attempt,
+        result: Err(StepError::fatal(code::CHILD_FAILED, why)),
+        started_at: shared.now(),
+        logs: Vec::new(),
+    })
+}
+
+fn execution_of(shared: &Shared, child: &ChildStart, version: &Version, parent: Parent) -> Result<Execution, String> {
+    let now = shared.now();
+    Ok(Execution {
+        id: child.child,
+        workflow: version.workflow,
+        workflow_name: child.workflow.clone(),
+        version: version.n,
+        plan_hash: version.hash.clone(),
+        status: ExecutionStatus::Pending,
+        seq: 0,
+        input: child.input.clone(),
+        settings: Value::object::<&str>([]),
+        output: None,
+        error: None,
+        retry_count: 0,
+        max_retries: 0,
+        idempotency_key: None,
+        request_hash: None,
+        parent: Some(parent),
+        wake_at: None,
+        scheduled_at: None,
+        created_at: now,
+        started_at: None,
+        completed_at: None,
+        cancel_requested_at: None,
+    })
+}
+
+/// What starts a child.
+pub(super) struct Version {
+    workflow: WorkflowId,
+    n: i64,
+    hash: PlanHash,
+    plan: Arc<Plan>,
+}
+
+/// Versions by the name and number that children ask for.
+#[derive(Default)]
+pub(super) struct Versions {
+    kept: Mutex<Kept>,
+}
+
+type Key = (Arc<str>, Option<i64>);
+
+#[derive(Default)]
+struct Kept {
+    versions: HashMap<Key, Arc<Version>>,
+    /// Counts changes: what was read before one is not kept after it.
+    changes: u64,
+}
+
+impl Versions {
+    /// Forgets what is kept of a workflow.
+    pub fn forget(&self, name: &str) {
+        let mut kept = self.lock();
+        kept.changes += 1;
+        kept.versions.retain(|(of, _), _| &**of != name);
+    }
+
+    /// The version that a child runs, or why there is none.
+    async fn find(&self, shared: &Shared, child: &ChildStart) -> StoreResult<Result<Arc<Version>, String>> {
+        let key = (child.workflow.clone(), child.version);
+        let changes = {
+            let kept = self.lock();
+            if let Some(version) = kept.versions.get(&key) {
+                return Ok(Ok(version.clone()));
+            }
+            kept.changes
+        };
+        let found = read(shared, child).await?;
+        if let Ok(version) = &found {
+            let mut kept = self.lock();
+            if kept.versions.len() >= MAX_KEPT {
+                kept.versions.clear();
+            }
+            if kept.changes == changes {
+                kept.versions.insert(key, version.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn read(shared: &Shared, child: &ChildStart) -> StoreResult<Result<Arc<Version>, String>> {
+    let (store, name) = (&shared.ports.store, &child.workflow);
+    let Some(workflow) = store.workflow_find_by_name(name).await? else {
+        return Ok(Err(format!("there is no workflow `{name}`")));
+    };
+    if workflow.status == WorkflowStatus::Inactive {
+        return Ok(Err(format!("the workflow `{name}` is inactive")));
+    }
+    let Some(n) = child.version.or(workflow.active_version) else {
+        return Ok(Err(format!("the workflow `{name}` has no active version")));
+    };
+    let Some(version) = store.version_find(workflow.id, n).await? else {
+        return Ok(Err(format!("the workflow `{name}` has no version {n}")));
+    };
+    let found = Version { workflow: workflow.id, n, hash: version.plan_hash, plan: version.plan };
+    Ok(Ok(Arc::new(found)))
+}

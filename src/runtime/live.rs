@@ -1,0 +1,90 @@
+//! A live execution: its state, and what the shell knows of it beside.
+
+use std::sync::Arc;
+
+use opentelemetry::trace::TraceContextExt;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::engine::{ExecutionState, Start};
+use crate::expr::Timestamp;
+use crate::ids::{ExecutionId, PartitionId};
+use crate::plan::Plan;
+use crate::service::model::{Execution, Parent};
+
+use super::message::Loaded;
+
+/// An execution in memory. Its shard owns it.
+pub(super) struct Live {
+    pub id: ExecutionId,
+    pub partition: PartitionId,
+    pub workflow: Arc<str>,
+    pub plan: Arc<Plan>,
+    pub state: ExecutionState,
+    pub parent: Option<Parent>,
+    pub started_at: Option<Timestamp>,
+    /// The number of its last turn: what it has in memory is committed once the shard's progress has come so far.
+    pub ticket: u64,
+    /// When something last happened to it.
+    pub touched: Timestamp,
+    pub span: tracing::Span,
+    /// The W3C trace context of the span, where one is exported.
+    pub traceparent: Option<Arc<str>>,
+}
+
+impl Live {
+    /// An execution that starts.
+    pub fn starting(execution: &Execution, plan: Arc<Plan>, parent: &tracing::Span, now: Timestamp) -> Self {
+        let state = ExecutionState::new(&plan, start_of(execution));
+        let span = tracing::info_span!(
+            parent: parent, "execution", id = %execution.id, workflow = %execution.workflow_name
+        );
+        Self::new(execution, plan, state, span, now)
+    }
+
+    /// An execution that was read from its rows.
+    pub fn loaded(loaded: Loaded, now: Timestamp) -> Self {
+        let Loaded { execution, plan, state } = loaded;
+        let span = tracing::info_span!("execution", id = %execution.id, workflow = %execution.workflow_name);
+        Self::new(&execution, plan, state, span, now)
+    }
+
+    fn new(execution: &Execution, plan: Arc<Plan>, state: ExecutionState, span: tracing::Span, now: Timestamp) -> Self {
+        Self {
+            id: execution.id,
+            partition: execution.id.partition(),
+            workflow: execution.workflow_name.clone(),
+            plan,
+            state,
+            parent: execution.parent.clone(),
+            started_at: execution.started_at,
+            ticket: 0,
+            touched: now,
+            traceparent: traceparent(&span),
+            span,
+        }
+    }
+}
+
+/// What the engine starts an execution from.
+pub(super) fn start_of(execution: &Execution) -> Start {
+    Start {
+        id: execution.id,
+        version: execution.version,
+        input: execution.input.clone(),
+        settings: execution.settings.clone(),
+        max_retries: execution.max_retries,
+        depth: execution.parent.as_ref().map_or(0, |parent| parent.depth),
+    }
+}
+
+/// The W3C `traceparent` of a span; none where nobody exports it.
+fn traceparent(span: &tracing::Span) -> Option<Arc<str>> {
+    if span.is_disabled() {
+        return None;
+    }
+    let context = span.context();
+    let context = context.span();
+    let context = context.span_context();
+    let text = || format!("00-{}-{}-{:02x}", context.trace_id(), context.span_id(), context.trace_flags());
+    context.is_valid().then(|| text().into())
+}

@@ -1,0 +1,121 @@
+//! Reads executions from their rows, many at once, for the shards.
+//!
+//! Invariant: it gives what is written, or says that there is nothing; while the database is away it waits.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::engine::replay;
+use crate::ids::ExecutionId;
+use crate::plan::{Plan, PlanHash};
+use crate::service::model::History;
+use crate::service::ports::{CrashPoint, StoreResult};
+
+use super::backoff::Backoff;
+use super::live::start_of;
+use super::message::{Found, Inbound, Loaded};
+use super::shared::{IdMap, Shared};
+
+/// How many executions are read at once.
+const BATCH: usize = 256;
+
+/// How many plans are kept; past it all are dropped, and read again as they are needed.
+const MAX_PLANS: usize = 256;
+
+/// An execution that a shard asks for.
+pub(super) struct Wanted {
+    pub id: ExecutionId,
+    pub shard: usize,
+}
+
+/// The loader.
+pub(super) struct Loader {
+    shared: Arc<Shared>,
+    wanted: mpsc::UnboundedReceiver<Wanted>,
+    plans: HashMap<PlanHash, Arc<Plan>>,
+}
+
+impl Loader {
+    pub fn new(shared: Arc<Shared>, wanted: mpsc::UnboundedReceiver<Wanted>) -> Self {
+        Self { shared, wanted, plans: HashMap::new() }
+    }
+
+    /// Runs until the node ends.
+    pub async fn run(mut self) {
+        self.ask_what_is_held().await;
+        let mut batch = Vec::with_capacity(BATCH);
+        while self.wanted.recv_many(&mut batch, BATCH).await > 0 {
+            let histories = self.read(&batch).await;
+            self.shared.pass(CrashPoint::AfterLoad).await;
+            for (Wanted { id, shard }, history) in batch.drain(..).zip(histories) {
+                let found = match history {
+                    Some((history, plan)) => fold(history, plan),
+                    None => Found::Nothing,
+                };
+                self.shared.send(shard, Inbound::Loaded { id, found });
+            }
+        }
+    }
+
+    /// Before anything is read: what the queue still holds of the process before this one. The rest of it is lost.
+    async fn ask_what_is_held(&self) {
+        let mut backoff = Backoff::new();
+        loop {
+            match self.shared.ports.queue.held().await {
+                Ok(held) => return drop(self.shared.held.set(held)),
+                Err(error) => tracing::warn!(%error, "the recovery waits for the queue"),
+            }
+            backoff.wait(&*self.shared.ports.clock).await;
+        }
+    }
+
+    /// The histories of these executions and their plans, in order; none for one that is not there.
+    async fn read(&mut self, wanted: &[Wanted]) -> Vec<Option<(History, Option<Arc<Plan>>)>> {
+        let ids: Vec<ExecutionId> = wanted.iter().map(|wanted| wanted.id).collect();
+        let mut backoff = Backoff::new();
+        loop {
+            match self.try_read(&ids).await {
+                Ok(mut found) => return ids.iter().map(|id| found.remove(id)).collect(),
+                Err(error) => tracing::warn!(%error, "executions can't be read; trying again"),
+            }
+            backoff.wait(&*self.shared.ports.clock).await;
+        }
+    }
+
+    async fn try_read(&mut self, ids: &[ExecutionId]) -> StoreResult<IdMap<ExecutionId, (History, Option<Arc<Plan>>)>> {
+        let mut found = IdMap::default();
+        for history in self.shared.ports.store.histories(ids).await? {
+            let plan = self.plan(&history.execution.plan_hash).await?;
+            found.insert(history.execution.id, (history, plan));
+        }
+        Ok(found)
+    }
+
+    async fn plan(&mut self, hash: &PlanHash) -> StoreResult<Option<Arc<Plan>>> {
+        if let Some(plan) = self.plans.get(hash) {
+            return Ok(Some(plan.clone()));
+        }
+        let Some(plan) = self.shared.ports.store.plan_find(hash).await? else { return Ok(None) };
+        if self.plans.len() >= MAX_PLANS {
+            self.plans.clear();
+        }
+        self.plans.insert(hash.clone(), plan.clone());
+        Ok(Some(plan))
+    }
+}
+
+fn fold(history: History, plan: Option<Arc<Plan>>) -> Found {
+    let History { execution, steps, controls } = history;
+    let Some(plan) = plan else {
+        return Found::Broken(format!("there is no plan {}", execution.plan_hash.0));
+    };
+    match replay(&plan, start_of(&execution), execution.started_at, steps, controls) {
+        Ok(mut state) => {
+            state.continue_after(execution.seq);
+            Found::Execution(Box::new(Loaded { execution, plan, state }))
+        }
+        Err(error) => Found::Broken(error.to_string()),
+    }
+}

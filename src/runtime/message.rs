@@ -1,0 +1,162 @@
+//! What the tasks of a node tell each other.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+use crate::engine::{ChildStart, Effects, Event, ExecutionState, Refusal};
+use crate::expr::Timestamp;
+use crate::ids::{ExecutionId, PartitionId};
+use crate::plan::Plan;
+use crate::service::model::{Execution, Parent};
+use crate::service::ports::{Delivered, DueTimer, RuntimeError, Started, Task};
+
+/// Where an answer goes.
+pub(super) type Answer<T> = oneshot::Sender<Result<T, RuntimeError>>;
+
+/// What a shard is told.
+pub(super) enum Inbound {
+    /// An execution to record, and to start where it is due.
+    Start(Box<StartJob>),
+    /// Something for an execution, which is loaded first where it is not in memory.
+    Apply { id: ExecutionId, job: Job },
+    /// What the loader found.
+    Loaded { id: ExecutionId, found: Found },
+    /// Executions that were unfinished when the partitions were taken.
+    Recover { ids: Vec<ExecutionId>, done: mpsc::Sender<()> },
+    /// Timers that rows say are due, or soon will be.
+    Due(Vec<DueTimer>),
+    /// A commit that held this execution failed, or refused it: what is in memory of it is not what is written.
+    Discard { id: ExecutionId, then: Then },
+    /// Partitions were lost.
+    Fenced,
+    /// The queue may have lost what it held: send again what it does not hold.
+    Resend,
+    /// Write down what is under way; the answer is the ticket of the last turn.
+    Drain(oneshot::Sender<u64>),
+}
+
+/// What follows a discard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// It is not in the database.
+    Forget,
+    /// It may be in the database, and goes on from there.
+    Reload,
+}
+
+/// An execution to record.
+pub(super) struct StartJob {
+    pub execution: Execution,
+    pub plan: Arc<Plan>,
+    pub answer: Answer<Started>,
+    pub span: tracing::Span,
+    pub permit: Option<OwnedSemaphorePermit>,
+}
+
+/// Something for an execution.
+pub(super) struct Job {
+    pub what: What,
+    /// Given back when the job is done with; none for what the node tells itself.
+    pub permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Job {
+    /// A job of the node's own.
+    pub fn own(what: What) -> Self {
+        Self { what, permit: None }
+    }
+
+    /// An event of the node's own.
+    pub fn event(event: Event) -> Self {
+        Self::own(What::Event(event))
+    }
+}
+
+/// What is to be done to an execution.
+pub(super) enum What {
+    /// A worker's outcome.
+    Outcome(Box<Delivered>),
+    /// An event of the node's own.
+    Event(Event),
+    /// Somebody asks for something, and waits for the answer.
+    Control { event: Event, answer: Answer<()> },
+    /// A timer to arm.
+    Due(DueTimer),
+}
+
+/// What the loader found.
+pub(super) enum Found {
+    Execution(Box<Loaded>),
+    Nothing,
+    /// Rows that can't be made sense of.
+    Broken(String),
+}
+
+/// An execution from its rows.
+pub(super) struct Loaded {
+    pub execution: Execution,
+    pub plan: Arc<Plan>,
+    pub state: ExecutionState,
+}
+
+/// What a shard sends to its committer. In order: a turn of an execution never overtakes an earlier one.
+pub(super) enum Decided {
+    Turn(Box<Turn>),
+    /// The shard has dropped what it had of this execution: turns from here on are of what it read since.
+    Cleared(ExecutionId),
+}
+
+/// What follows from one event: rows to commit, and what to do after.
+pub(super) struct Turn {
+    pub execution: ExecutionId,
+    pub partition: PartitionId,
+    pub workflow: Arc<str>,
+    pub shard: usize,
+    /// Its number among the turns of the shard.
+    pub ticket: u64,
+    /// The execution to insert, where this is its start.
+    pub start: Option<Box<Execution>>,
+    pub effects: Effects,
+    /// The tasks of `effects.dispatches`.
+    pub tasks: Vec<Task>,
+    /// Tasks that were dispatched before, to be sent again where the queue does not hold them.
+    pub resend: Vec<Task>,
+    pub children: Vec<ChildRequest>,
+    pub ending: Option<Ending>,
+    pub cause: Cause,
+    /// The size of its rows, roughly.
+    pub bytes: usize,
+    pub permit: Option<OwnedSemaphorePermit>,
+}
+
+/// Why there is a turn: who waits for it, and what is fed again if it comes to nothing.
+pub(super) enum Cause {
+    Start(Answer<Started>),
+    Control {
+        answer: Answer<()>,
+        refused: Option<Refusal>,
+    },
+    Outcome(Box<Delivered>),
+    /// An event that nothing else would bring back.
+    Lost(Event),
+    /// What comes again by itself: a timer, or what a load looks up.
+    Own,
+}
+
+/// A child to start, or to look after.
+#[derive(Clone, Debug)]
+pub(super) struct ChildRequest {
+    pub parent: ExecutionId,
+    pub start: ChildStart,
+    /// Whether it may have been started already.
+    pub check: bool,
+}
+
+/// The end of an execution.
+pub(super) struct Ending {
+    pub parent: Option<Parent>,
+    /// What the parent is told.
+    pub event: Option<Event>,
+    pub started_at: Option<Timestamp>,
+}

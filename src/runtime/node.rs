@@ -1,0 +1,245 @@
+//! A node: one process's part in the running of executions. Puts the tasks together, and is the runtime of the use cases.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::engine::{Control, Event};
+use crate::ids::{ExecutionId, PartitionId};
+use crate::plan::Plan;
+use crate::service::model::Execution;
+use crate::service::ports::{Progress, Runtime, RuntimeError, Started};
+
+use super::act::Actor;
+use super::audience::Audience;
+use super::committer::Committer;
+use super::family::{self, Versions};
+use super::loader::Loader;
+use super::message::{Inbound, Job, StartJob, What};
+use super::ownership::Ownership;
+use super::shard::{Outlets, Shard};
+use super::shared::Shared;
+use super::timers::until;
+use super::{Options, Ports, StartError, inbox, sweep};
+
+/// A running node. Dropping it is dying: what is not committed is lost, and recovered by the next; `drain` is the way to end.
+pub struct Node {
+    shared: Arc<Shared>,
+    versions: Arc<Versions>,
+}
+
+impl Node {
+    /// Takes the partitions and starts to work: on what is unfinished, and on what comes.
+    ///
+    /// # Errors
+    /// The database can't give the partitions.
+    pub async fn start(options: Options, ports: Ports) -> Result<Arc<Self>, StartError> {
+        let partitions: Vec<PartitionId> = PartitionId::all().collect();
+        let leases = ports.store.partitions_take(&options.owner, &partitions).await?;
+        let count = options.shards.max(1);
+        let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
+        let shared = Arc::new(Shared {
+            ownership: Ownership::new(&leases),
+            audience: Audience::default(),
+            admission: Arc::new(Semaphore::new(options.max_in_flight.max(1))),
+            progress: (0..count).map(|_| AtomicU64::new(0)).collect(),
+            live: AtomicUsize::new(0),
+            shards: inboxes,
+            held: OnceLock::new(),
+            recovered: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            undelivered: AtomicBool::new(false),
+            resend: Notify::new(),
+            killed: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            options,
+            ports,
+        });
+        if shared.ports.faults.crash(crate::service::ports::CrashPoint::AfterTake) {
+            return Err(StartError::Died);
+        }
+        let versions = Arc::new(Versions::default());
+        spawn_all(&shared, &versions, receivers);
+        Ok(Arc::new(Self { shared, versions }))
+    }
+
+    /// Ends in good order: takes no more starts, writes down what is under way, and lets what is decided be committed, for
+    /// at most this long.
+    pub async fn drain(&self, at_most: Duration) {
+        self.shared.draining.store(true, Ordering::Release);
+        let clock = self.shared.ports.clock.clone();
+        tokio::select! {
+            biased;
+            () = self.flush() => {}
+            () = self.shared.killed.cancelled() => {}
+            () = clock.sleep(at_most) => tracing::warn!("the drain took too long; what is left is recovered at the next start"),
+        }
+        self.kill();
+        self.shared.tasks.wait().await;
+    }
+
+    async fn flush(&self) {
+        for shard in 0..self.shared.shards.len() {
+            let (answer, ticket) = oneshot::channel();
+            self.shared.send(shard, Inbound::Drain(answer));
+            let Ok(ticket) = ticket.await else { continue };
+            while self.shared.progress.get(shard).is_some_and(|done| done.load(Ordering::Acquire) < ticket) {
+                self.shared.ports.clock.sleep(Duration::from_millis(2)).await;
+            }
+        }
+        // What was accepted is done with once all of the room is free again: answered, dispatched and acknowledged.
+        let all = u32::try_from(self.shared.options.max_in_flight.max(1)).unwrap_or(u32::MAX);
+        let _ = self.shared.admission.acquire_many(all).await;
+    }
+
+    /// Stops at once, as a crash would.
+    pub fn kill(&self) {
+        self.shared.killed.cancel();
+        self.shared.tasks.close();
+    }
+
+    /// Waits until another process has taken over partitions of this one, and gives them. This node no longer acts for them.
+    pub async fn fenced(&self) -> Vec<PartitionId> {
+        let mut lost = self.shared.ownership.lost();
+        match lost.wait_for(|lost| !lost.is_empty()).await {
+            Ok(lost) => lost.clone(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// Whether everything that was unfinished when this node started has been read.
+    pub fn is_recovered(&self) -> bool {
+        self.shared.recovered.load(Ordering::Acquire)
+    }
+
+    /// How many executions are in memory.
+    pub fn live(&self) -> usize {
+        self.shared.live.load(Ordering::Relaxed)
+    }
+
+    fn check(&self, id: ExecutionId) -> Result<(), RuntimeError> {
+        let unavailable = |why: &str| Err(RuntimeError::Unavailable(why.to_owned()));
+        if self.shared.killed.is_cancelled() {
+            return unavailable("the server is stopping");
+        }
+        if self.shared.ownership.epoch(id.partition()).is_none() {
+            return Err(super::shard::moved());
+        }
+        Ok(())
+    }
+
+    fn permit(&self) -> Result<tokio::sync::OwnedSemaphorePermit, RuntimeError> {
+        let full = |_| RuntimeError::Unavailable("too much is under way; try again".to_owned());
+        self.shared.admission.clone().try_acquire_owned().map_err(full)
+    }
+
+    async fn until_ended(&self, id: ExecutionId, at_most: Duration) -> Result<bool, RuntimeError> {
+        // First the seat, then the look: an end between the two is heard.
+        let ended = self.shared.audience.wait(id);
+        match self.shared.ports.store.execution_find(id).await {
+            Ok(Some(execution)) if execution.status.is_terminal() => return Ok(true),
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(RuntimeError::NotFound(id)),
+            Err(error) => return Err(RuntimeError::Unavailable(error.to_string())),
+        }
+        tokio::select! {
+            biased;
+            ended = ended => Ok(ended.is_ok()),
+            () = self.shared.killed.cancelled() => Ok(false),
+            () = self.shared.ports.clock.sleep(at_most) => Ok(false),
+        }
+    }
+
+    async fn answer<T>(&self, answer: oneshot::Receiver<Result<T, RuntimeError>>) -> Result<T, RuntimeError> {
+        let gone = || RuntimeError::Unavailable("the server is stopping".to_owned());
+        tokio::select! {
+            biased;
+            answer = answer => answer.unwrap_or_else(|_| Err(gone())),
+            () = self.shared.killed.cancelled() => Err(gone()),
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn spawn_all(shared: &Arc<Shared>, versions: &Arc<Versions>, inboxes: Vec<mpsc::UnboundedReceiver<Inbound>>) {
+    let committers = shared.options.committers.clamp(1, inboxes.len().max(1));
+    let (family, requests) = mpsc::unbounded_channel();
+    let (wanted, asked) = mpsc::unbounded_channel();
+    let mut decided = Vec::with_capacity(committers);
+    for _ in 0..committers {
+        let (to_committer, turns) = mpsc::unbounded_channel();
+        let (to_actor, written) = mpsc::unbounded_channel();
+        shared.spawn(Committer::new(shared.clone(), turns, to_actor).run());
+        shared.spawn(Actor::new(shared.clone(), written, family.clone()).run());
+        decided.push(to_committer);
+    }
+    for (index, inbox) in inboxes.into_iter().enumerate() {
+        let outlets =
+            Outlets { decided: decided[index % committers].clone(), wanted: wanted.clone(), family: family.clone() };
+        shared.spawn(Shard::new(index, shared.clone(), inbox, outlets).run());
+    }
+    shared.spawn(Loader::new(shared.clone(), asked).run());
+    let (node, versions) = (shared.clone(), versions.clone());
+    shared.spawn(async move { family::run(node, versions, requests).await });
+    shared.spawn(sweep::recover(shared.clone()));
+    shared.spawn(inbox::run(shared.clone()));
+    shared.spawn(sweep::scan_timers(shared.clone()));
+    shared.spawn(sweep::watch_queue(shared.clone()));
+}
+
+#[async_trait]
+impl Runtime for Node {
+    async fn start(&self, execution: Execution, plan: Arc<Plan>) -> Result<Started, RuntimeError> {
+        let began = self.shared.now();
+        if self.shared.draining.load(Ordering::Acquire) {
+            return Err(RuntimeError::Unavailable("the server is stopping".to_owned()));
+        }
+        let id = execution.id;
+        self.check(id)?;
+        let permit = Some(self.permit()?);
+        let (answer, answered) = oneshot::channel();
+        let job = StartJob { execution, plan, answer, span: tracing::Span::current(), permit };
+        self.shared.send(self.shared.shard_of(id.partition()), Inbound::Start(Box::new(job)));
+        let started = self.answer(answered).await?;
+        metrics::histogram!("stepwell_start_seconds").record(until(began, self.shared.now()).as_secs_f64());
+        Ok(started)
+    }
+
+    async fn control(&self, id: ExecutionId, control: Control) -> Result<(), RuntimeError> {
+        self.check(id)?;
+        let permit = Some(self.permit()?);
+        let event = match control {
+            Control::Cancel { reason } => Event::Cancel { reason },
+            Control::Retry => Event::Retry,
+            Control::TimedOut => Event::TimedOut,
+            Control::Woken => Event::ExecutionWoken,
+        };
+        let (answer, answered) = oneshot::channel();
+        self.shared.apply(id, Job { what: What::Control { event, answer }, permit });
+        self.answer(answered).await
+    }
+
+    async fn wait_ended(&self, id: ExecutionId, at_most: Duration) -> Result<bool, RuntimeError> {
+        let ended = self.until_ended(id, at_most).await;
+        self.shared.audience.leave(id);
+        ended
+    }
+
+    async fn workflow_changed(&self, name: &str) {
+        self.versions.forget(name);
+    }
+
+    async fn watch(&self, id: ExecutionId) -> mpsc::UnboundedReceiver<Progress> {
+        self.shared.audience.watch(id)
+    }
+}

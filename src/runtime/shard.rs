@@ -1,0 +1,496 @@
+//! A shard: the one owner of its executions in memory. It decides; others persist and act.
+//!
+//! Invariant: it waits for nothing but its inbox and its timers, and reads nothing: what is not in memory is asked for, and
+//! what comes for it meanwhile waits with it.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::engine::{Event, ExecutionStatus, TimerTarget};
+use crate::expr::Timestamp;
+use crate::ids::{Attempt, ExecutionId, StepPath};
+use crate::service::ports::{AttemptKey, DueTimer, RuntimeError, Started};
+
+use super::live::Live;
+use super::loader::Wanted;
+use super::message::{Cause, ChildRequest, Decided, Found, Inbound, Job, Loaded, StartJob, Then, Turn, What};
+use super::shared::{IdMap, Shared};
+use super::timers::{Alarm, Timers, later, until};
+
+/// How many messages are taken at once.
+const BATCH: usize = 256;
+
+/// How often a shard looks after what is idle and what runs long.
+const TICK: Duration = Duration::from_millis(250);
+
+/// An execution that is in memory, or on its way there.
+enum Slot {
+    Live(Box<Live>),
+    Loading(Loading),
+}
+
+/// An execution that is being read.
+#[derive(Default)]
+struct Loading {
+    /// What came for it meanwhile.
+    jobs: Vec<Job>,
+    /// Whether it was dropped from memory after a failed commit: then an attempt that the queue does not hold was not lost,
+    /// but never sent.
+    discarded: bool,
+    /// Held until it is read, so that a recovery knows when it is done with a page.
+    recovering: Option<mpsc::Sender<()>>,
+}
+
+/// A dispatched attempt that has no row yet.
+struct Sent {
+    at: Timestamp,
+    execution: ExecutionId,
+    path: StepPath,
+    attempt: Attempt,
+}
+
+/// A shard.
+pub(super) struct Shard {
+    index: usize,
+    shared: Arc<Shared>,
+    inbox: mpsc::UnboundedReceiver<Inbound>,
+    decided: mpsc::UnboundedSender<Decided>,
+    wanted: mpsc::UnboundedSender<Wanted>,
+    family: mpsc::UnboundedSender<ChildRequest>,
+    slots: IdMap<ExecutionId, Slot>,
+    timers: Timers,
+    sent: VecDeque<Sent>,
+    /// Executions that ended, and the ticket after whose commit they leave memory.
+    ended: VecDeque<(u64, ExecutionId)>,
+    /// Executions whose rows can't be made sense of: they are left alone.
+    broken: HashSet<ExecutionId>,
+    ticket: u64,
+    next_tick: Timestamp,
+}
+
+/// Where a shard's words go.
+pub(super) struct Outlets {
+    pub decided: mpsc::UnboundedSender<Decided>,
+    pub wanted: mpsc::UnboundedSender<Wanted>,
+    pub family: mpsc::UnboundedSender<ChildRequest>,
+}
+
+impl Shard {
+    pub fn new(index: usize, shared: Arc<Shared>, inbox: mpsc::UnboundedReceiver<Inbound>, outlets: Outlets) -> Self {
+        let Outlets { decided, wanted, family } = outlets;
+        let next_tick = later(shared.now(), TICK);
+        Self {
+            index,
+            shared,
+            inbox,
+            decided,
+            wanted,
+            family,
+            slots: IdMap::default(),
+            timers: Timers::default(),
+            sent: VecDeque::new(),
+            ended: VecDeque::new(),
+            broken: HashSet::new(),
+            ticket: 0,
+            next_tick,
+        }
+    }
+
+    /// Runs until the node ends.
+    pub async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let clock = self.shared.ports.clock.clone();
+        loop {
+            let next = self.timers.next().map_or(self.next_tick, |due| due.min(self.next_tick));
+            tokio::select! {
+                biased;
+                count = self.inbox.recv_many(&mut batch, BATCH) => if count == 0 { return },
+                () = clock.sleep(until(clock.now(), next)) => {}
+            }
+            for message in batch.drain(..) {
+                self.receive(message);
+            }
+            self.ring();
+            self.forget_ended();
+            self.tick();
+        }
+    }
+
+    fn receive(&mut self, message: Inbound) {
+        match message {
+            Inbound::Start(job) => self.start(*job),
+            Inbound::Apply { id, job } => self.apply(id, job),
+            Inbound::Loaded { id, found } => self.loaded(id, found),
+            Inbound::Recover { ids, done } => self.recover(ids, &done),
+            Inbound::Due(timers) => timers.into_iter().for_each(|due| self.due(due)),
+            Inbound::Discard { id, then } => self.discard(id, then),
+            Inbound::Fenced => self.drop_fenced(),
+            Inbound::Resend => self.resend(),
+            Inbound::Drain(answer) => self.drain(answer),
+        }
+    }
+
+    fn start(&mut self, job: StartJob) {
+        let (id, now) = (job.execution.id, self.shared.now());
+        if self.slots.contains_key(&id) {
+            let _ = job.answer.send(Ok(Started::Existing(job.execution)));
+            return;
+        }
+        if job.execution.scheduled_at.is_some_and(|at| at > now) {
+            return self.record_pending(job);
+        }
+        let mut live = Live::starting(&job.execution, job.plan.clone(), &job.span, now);
+        let turn = live.decide_start(job, now);
+        self.insert(id, live);
+        self.send(id, turn, now);
+    }
+
+    /// Records an execution whose time has not come. Its row is all there is of it until then.
+    fn record_pending(&mut self, job: StartJob) {
+        let StartJob { mut execution, answer, permit, .. } = job;
+        execution.wake_at = execution.scheduled_at;
+        let (id, partition) = (execution.id, execution.id.partition());
+        self.ticket += 1;
+        let turn = Turn {
+            execution: id,
+            partition,
+            workflow: execution.workflow_name.clone(),
+            shard: self.index,
+            ticket: self.ticket,
+            start: Some(Box::new(execution)),
+            effects: crate::engine::Effects::default(),
+            tasks: Vec::new(),
+            resend: Vec::new(),
+            children: Vec::new(),
+            ending: None,
+            cause: Cause::Start(answer),
+            bytes: 256,
+            permit,
+        };
+        let _ = self.decided.send(Decided::Turn(Box::new(turn)));
+    }
+
+    fn apply(&mut self, id: ExecutionId, job: Job) {
+        match self.slots.get_mut(&id) {
+            Some(Slot::Live(live)) => {
+                let now = self.shared.now();
+                if let Some(turn) = live.decide(job, now) {
+                    self.send(id, turn, now);
+                }
+            }
+            Some(Slot::Loading(loading)) => loading.jobs.push(job),
+            None if self.broken.contains(&id) => refuse(job, || unreadable(id)),
+            None => self.load(id, Loading { jobs: vec![job], ..Loading::default() }),
+        }
+    }
+
+    fn load(&mut self, id: ExecutionId, loading: Loading) {
+        self.slots.insert(id, Slot::Loading(loading));
+        let _ = self.wanted.send(Wanted { id, shard: self.index });
+    }
+
+    /// Numbers a turn of a live execution, arms its timers and hands it to the committer.
+    fn send(&mut self, id: ExecutionId, mut turn: Turn, now: Timestamp) {
+        self.ticket += 1;
+        turn.shard = self.index;
+        turn.ticket = self.ticket;
+        for timer in turn.effects.timers.drain(..) {
+            let alarm = Alarm { due: timer.due, execution: id, target: timer.target };
+            self.timers.arm(alarm, now, self.shared.options.horizon);
+        }
+        for task in &turn.tasks {
+            self.sent.push_back(Sent { at: now, execution: id, path: task.path.clone(), attempt: task.attempt });
+        }
+        if let Some(Slot::Live(live)) = self.slots.get_mut(&id) {
+            live.ticket = self.ticket;
+            if live.state.status().is_terminal() {
+                self.ended.push_back((self.ticket, id));
+            }
+        }
+        let _ = self.decided.send(Decided::Turn(Box::new(turn)));
+    }
+
+    fn insert(&mut self, id: ExecutionId, live: Live) {
+        if !matches!(self.slots.insert(id, Slot::Live(Box::new(live))), Some(Slot::Live(_))) {
+            self.shared.live.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn remove(&mut self, id: ExecutionId) -> Option<Slot> {
+        let slot = self.slots.remove(&id);
+        if matches!(slot, Some(Slot::Live(_))) {
+            self.shared.live.fetch_sub(1, Ordering::Relaxed);
+        }
+        slot
+    }
+
+    fn loaded(&mut self, id: ExecutionId, found: Found) {
+        let Some(Slot::Loading(loading)) = self.slots.get_mut(&id) else { return };
+        let loading = std::mem::take(loading);
+        self.slots.remove(&id);
+        match found {
+            Found::Execution(loaded) => self.install(id, *loaded, loading),
+            Found::Nothing => loading.jobs.into_iter().for_each(|job| self.drop_job(id, job)),
+            Found::Broken(reason) => {
+                tracing::error!(execution = %id, reason, "an execution's rows can't be made sense of; it is left alone");
+                self.broken.insert(id);
+                loading.jobs.into_iter().for_each(|job| refuse(job, || unreadable(id)));
+            }
+        }
+    }
+
+    /// A job for an execution that is not there. An outcome is acknowledged, in its turn.
+    fn drop_job(&mut self, id: ExecutionId, job: Job) {
+        let Job { what, permit } = job;
+        match what {
+            What::Control { answer, .. } => drop(answer.send(Err(RuntimeError::NotFound(id)))),
+            What::Outcome(delivered) => {
+                self.ticket += 1;
+                let turn = Turn {
+                    execution: id,
+                    partition: id.partition(),
+                    workflow: "".into(),
+                    shard: self.index,
+                    ticket: self.ticket,
+                    start: None,
+                    effects: crate::engine::Effects::default(),
+                    tasks: Vec::new(),
+                    resend: Vec::new(),
+                    children: Vec::new(),
+                    ending: None,
+                    cause: Cause::Outcome(delivered),
+                    bytes: 0,
+                    permit,
+                };
+                let _ = self.decided.send(Decided::Turn(Box::new(turn)));
+            }
+            What::Event(_) | What::Due(_) => {}
+        }
+    }
+
+    /// Takes an execution that was read into memory, and goes on from where it stands.
+    fn install(&mut self, id: ExecutionId, loaded: Loaded, loading: Loading) {
+        let now = self.shared.now();
+        let recovering = !self.shared.recovered.load(Ordering::Acquire);
+        let live = Live::loaded(loaded, now);
+        for timer in live.state.timers() {
+            let alarm = Alarm { due: timer.due, execution: id, target: timer.target };
+            self.timers.arm(alarm, now, self.shared.options.horizon);
+        }
+        let outstanding = live.state.outstanding(&live.plan);
+        let children = live.state.children();
+        let mut first: Vec<Job> = Vec::new();
+        let mut resend = false;
+        for attempt in &outstanding {
+            let (path, number) = (attempt.dispatch.path.clone(), attempt.dispatch.attempt);
+            if !attempt.recorded {
+                let path = path.clone();
+                self.sent.push_back(Sent { at: attempt.since, execution: id, path, attempt: number });
+            }
+            if loading.discarded || !recovering {
+                resend = true;
+            } else if !self.held(id, &path, number) {
+                first.push(Job::event(Event::Lost { path, attempt: number }));
+            }
+        }
+        if recovering || loading.discarded {
+            for child in children {
+                let _ = self.family.send(live.child_request(child, true));
+            }
+        }
+        let terminal = live.state.status().is_terminal();
+        self.insert(id, live);
+        if resend {
+            self.resend_one(id, now);
+        }
+        first.into_iter().chain(loading.jobs).for_each(|job| match job.what {
+            What::Due(due) => self.due(due),
+            _ => self.apply(id, job),
+        });
+        if terminal {
+            self.ended.push_back((0, id));
+        }
+    }
+
+    fn held(&self, id: ExecutionId, path: &StepPath, attempt: Attempt) -> bool {
+        let key = AttemptKey { execution: id, path: path.clone(), attempt };
+        self.shared.held.get().is_some_and(|held| held.contains(&key))
+    }
+
+    fn recover(&mut self, ids: Vec<ExecutionId>, done: &mpsc::Sender<()>) {
+        for id in ids {
+            match self.slots.get_mut(&id) {
+                Some(Slot::Live(_)) => {}
+                Some(Slot::Loading(loading)) => loading.recovering = Some(done.clone()),
+                None => self.load(id, Loading { recovering: Some(done.clone()), ..Loading::default() }),
+            }
+        }
+    }
+
+    /// A timer that a row tells of.
+    fn due(&mut self, due: DueTimer) {
+        let id = due.execution;
+        let no_room = due.status == ExecutionStatus::Pending && self.is_full();
+        match self.slots.get_mut(&id) {
+            Some(Slot::Live(_)) => {
+                let alarm = Alarm { due: due.due, execution: id, target: due.target };
+                self.timers.arm(alarm, self.shared.now(), self.shared.options.horizon);
+            }
+            Some(Slot::Loading(loading)) if loading.jobs.is_empty() => loading.jobs.push(Job::own(What::Due(due))),
+            Some(Slot::Loading(_)) => {}
+            None if no_room || self.broken.contains(&id) => {}
+            None => self.load(id, Loading { jobs: vec![Job::own(What::Due(due))], ..Loading::default() }),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.shared.live.load(Ordering::Relaxed) >= self.shared.options.max_live
+    }
+
+    fn ring(&mut self) {
+        let now = self.shared.now();
+        while let Some(Alarm { execution, target, .. }) = self.timers.pop_due(now) {
+            let Some(Slot::Live(live)) = self.slots.get_mut(&execution) else { continue };
+            let event = match target {
+                TimerTarget::Step { path, attempt } => Event::Woken { path, attempt },
+                TimerTarget::Timeout => Event::TimedOut,
+                TimerTarget::Execution if live.state.status() == ExecutionStatus::Pending => Event::Started,
+                TimerTarget::Execution => Event::ExecutionWoken,
+            };
+            if let Some(turn) = live.decide(Job::event(event), now) {
+                self.send(execution, turn, now);
+            }
+        }
+    }
+
+    /// Drops what is not what is written. What the committer still has of it is dropped there, up to the word that it is
+    /// cleared here.
+    fn discard(&mut self, id: ExecutionId, then: Then) {
+        let _ = self.decided.send(Decided::Cleared(id));
+        match self.slots.get_mut(&id) {
+            Some(Slot::Loading(loading)) => loading.discarded = true,
+            Some(Slot::Live(_)) | None => {
+                self.remove(id);
+                if then == Then::Reload {
+                    self.load(id, Loading { discarded: true, ..Loading::default() });
+                }
+            }
+        }
+    }
+
+    fn drop_fenced(&mut self) {
+        let lost = |id: &ExecutionId| self.shared.ownership.epoch(id.partition()).is_none();
+        let ids: Vec<ExecutionId> = self.slots.keys().copied().filter(lost).collect();
+        for id in ids {
+            if let Some(Slot::Loading(loading)) = self.remove(id) {
+                loading.jobs.into_iter().for_each(|job| refuse(job, moved));
+            }
+        }
+    }
+
+    fn resend(&mut self) {
+        let now = self.shared.now();
+        let ids: Vec<ExecutionId> = self.slots.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.resend_one(id, now));
+    }
+
+    fn resend_one(&mut self, id: ExecutionId, now: Timestamp) {
+        let Some(Slot::Live(live)) = self.slots.get_mut(&id) else { return };
+        if let Some(turn) = live.decide_resend() {
+            self.send(id, turn, now);
+        }
+    }
+
+    fn drain(&mut self, answer: oneshot::Sender<u64>) {
+        self.record_running(None);
+        let _ = answer.send(self.ticket);
+    }
+
+    /// Writes RUNNING rows for what was sent before this moment (none: at all) and has no outcome.
+    fn record_running(&mut self, before: Option<Timestamp>) {
+        let now = self.shared.now();
+        while self.sent.front().is_some_and(|sent| before.is_none_or(|before| sent.at <= before)) {
+            let Some(Sent { at, execution, path, attempt }) = self.sent.pop_front() else { return };
+            let Some(Slot::Live(live)) = self.slots.get_mut(&execution) else { continue };
+            if !live.state.awaits(&path, attempt) {
+                continue;
+            }
+            let touched = live.touched;
+            let turn = live.decide(Job::event(Event::Running { path, attempt, claimed_at: at }), now);
+            live.touched = touched;
+            if let Some(turn) = turn {
+                self.send(execution, turn, now);
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.shared.now();
+        if now < self.next_tick {
+            return;
+        }
+        self.next_tick = later(now, TICK);
+        self.record_running(Some(super::timers::earlier(now, self.shared.options.running_after)));
+        self.evict(now);
+    }
+
+    /// Lets go of executions that wait for a far timer or a child alone, and have for a while.
+    fn evict(&mut self, now: Timestamp) {
+        let progress = self.progress();
+        let before = super::timers::earlier(now, self.shared.options.idle);
+        let near = later(now, self.shared.options.horizon);
+        let mut idle = Vec::new();
+        for (id, slot) in &mut self.slots {
+            let Slot::Live(live) = slot else { continue };
+            if live.touched > before || live.ticket > progress {
+                continue;
+            }
+            live.touched = now;
+            if live.state.is_idle() && live.state.timers().first().is_none_or(|timer| timer.due > near) {
+                idle.push(*id);
+            }
+        }
+        for id in idle {
+            self.remove(id);
+        }
+    }
+
+    fn progress(&self) -> u64 {
+        self.shared.progress.get(self.index).map_or(0, |progress| progress.load(Ordering::Acquire))
+    }
+
+    /// Lets go of executions whose end is committed.
+    fn forget_ended(&mut self) {
+        if self.ended.is_empty() {
+            return;
+        }
+        let progress = self.progress();
+        while let Some((ticket, id)) = self.ended.front().copied().filter(|(ticket, _)| *ticket <= progress) {
+            self.ended.pop_front();
+            let done = |slot: &Slot| matches!(slot, Slot::Live(live) if live.state.status().is_terminal() && live.ticket <= progress.max(ticket));
+            if self.slots.get(&id).is_some_and(done) {
+                self.remove(id);
+            }
+        }
+    }
+}
+
+/// Answers a job that can't be done. An outcome is not acknowledged: it is for whoever can.
+fn refuse(job: Job, why: impl Fn() -> RuntimeError) {
+    if let What::Control { answer, .. } = job.what {
+        let _ = answer.send(Err(why()));
+    }
+}
+
+fn unreadable(id: ExecutionId) -> RuntimeError {
+    RuntimeError::Unavailable(format!("the rows of execution {id} can't be made sense of; see the server's log"))
+}
+
+/// What a caller is told of an execution whose partition was lost.
+pub(super) fn moved() -> RuntimeError {
+    RuntimeError::Unavailable("another process has taken over this execution; try again".to_owned())
+}

@@ -1,0 +1,124 @@
+//! What the tasks of a node share: the ports, the senders to the shards, and a few counters.
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::expr::Timestamp;
+use crate::ids::{ExecutionId, PartitionId};
+use crate::service::ports::{AttemptKey, CrashPoint};
+
+use super::audience::Audience;
+use super::message::{Inbound, Job};
+use super::ownership::Ownership;
+use super::{Options, Ports};
+
+/// A map by ids that this process made: nobody chooses them to collide, and its order repeats itself.
+pub(super) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
+
+/// A quick hash of what is random already.
+#[derive(Default)]
+pub(super) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.0 = (self.0.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// What the tasks of a node share.
+pub(super) struct Shared {
+    pub options: Options,
+    pub ports: Ports,
+    pub ownership: Ownership,
+    pub audience: Audience,
+    /// One for each event that is accepted and not done with.
+    pub admission: Arc<Semaphore>,
+    /// For each shard, the ticket of its last turn that is committed (or dropped).
+    pub progress: Vec<AtomicU64>,
+    /// How many executions are in memory, in all shards.
+    pub live: AtomicUsize,
+    /// The inboxes of the shards. Unbounded: what comes from outside is bounded by `admission`, and what the node tells
+    /// itself must never wait for itself.
+    pub shards: Vec<mpsc::UnboundedSender<Inbound>>,
+    /// What the queue held when this process took its partitions. An attempt of before that is not in it is lost.
+    pub held: OnceLock<HashSet<AttemptKey>>,
+    /// Whether everything that was unfinished when the partitions were taken has been read.
+    pub recovered: AtomicBool,
+    pub draining: AtomicBool,
+    /// Whether a dispatch failed, so that what is outstanding is to be compared with what the queue holds.
+    pub undelivered: AtomicBool,
+    /// Told when `undelivered` is set.
+    pub resend: Notify,
+    /// Cancelled when the node ends, or dies in a simulation.
+    pub killed: CancellationToken,
+    pub tasks: TaskTracker,
+}
+
+impl Shared {
+    pub fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    /// The shard of a partition.
+    pub fn shard_of(&self, partition: PartitionId) -> usize {
+        usize::from(partition.0) % self.shards.len()
+    }
+
+    /// Sends to the shard of an execution. A node that has ended drops it.
+    pub fn apply(&self, id: ExecutionId, job: Job) {
+        self.send(self.shard_of(id.partition()), Inbound::Apply { id, job });
+    }
+
+    pub fn send(&self, shard: usize, message: Inbound) {
+        if let Some(inbox) = self.shards.get(shard) {
+            let _ = inbox.send(message);
+        }
+    }
+
+    pub fn broadcast(&self, message: impl Fn() -> Inbound) {
+        for inbox in &self.shards {
+            let _ = inbox.send(message());
+        }
+    }
+
+    /// Passes a crash point. Where a simulation crashes there, this never returns, and no task goes on.
+    pub async fn pass(&self, point: CrashPoint) {
+        if self.ports.faults.crash(point) {
+            self.killed.cancel();
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Marks what was handed to the queue as not delivered: the sweep sends again what the queue does not hold.
+    pub fn mark_undelivered(&self) {
+        self.undelivered.store(true, Ordering::Release);
+        self.resend.notify_one();
+    }
+
+    /// Runs a task until it ends or the node does.
+    pub fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        let killed = self.killed.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                () = killed.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+}
