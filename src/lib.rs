@@ -10,6 +10,7 @@
 //!
 //! `tests/` holds the arrows.
 
+pub mod api;
 pub mod cli;
 pub mod config;
 pub mod engine;

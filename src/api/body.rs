@@ -1,0 +1,141 @@
+//! Request bodies: JSON objects read field by field, and source texts.
+//!
+//! Invariant: every body was cut off at the limit before it gets here (`guard`).
+
+use poem::{Request, RequestBody};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+
+use crate::lang::Notation;
+use crate::service::ServiceError;
+
+use super::error::Problem;
+use super::fields::{Fields, FromFields};
+
+/// A body that must be a JSON object of `T`'s fields.
+pub struct Body<T>(pub T);
+
+/// A body that may be absent.
+pub struct OptionalBody<T>(pub Option<T>);
+
+/// A source text, in whatever content type it comes.
+pub struct SourceText {
+    /// The text.
+    pub text: String,
+    /// The notation that the content type tells, where it tells one.
+    pub notation: Option<Notation>,
+}
+
+fn json_meta<T: Type>(required: bool) -> MetaRequest {
+    let content = vec![MetaMediaType { content_type: "application/json", schema: T::schema_ref() }];
+    MetaRequest { description: None, content, required }
+}
+
+impl<'a, T: Type + FromFields> ApiExtractor<'a> for Body<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(json_meta::<T>(true))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let bytes = bytes_of(body).await?;
+        Ok(Self(parse(request, &bytes)?))
+    }
+}
+
+impl<'a, T: Type + FromFields> ApiExtractor<'a> for OptionalBody<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(json_meta::<T>(false))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let bytes = bytes_of(body).await?;
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self(None));
+        }
+        Ok(Self(Some(parse(request, &bytes)?)))
+    }
+}
+
+impl<'a> ApiExtractor<'a> for SourceText {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn request_meta() -> Option<MetaRequest> {
+        let text = |content_type| MetaMediaType { content_type, schema: String::schema_ref() };
+        let content = vec![text("text/plain"), text("application/toml")];
+        Some(MetaRequest { description: Some("The text of a `.flow` or `.toml` file."), content, required: true })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let bytes = bytes_of(body).await?;
+        let notation = request.content_type().is_some_and(|kind| kind.contains("toml")).then_some(Notation::Toml);
+        Ok(Self { text: utf8(&bytes)?.to_owned(), notation })
+    }
+}
+
+async fn bytes_of(body: &mut RequestBody) -> poem::Result<Vec<u8>> {
+    Ok(body.take()?.into_vec().await?)
+}
+
+fn parse<T: FromFields>(request: &Request, bytes: &[u8]) -> poem::Result<T> {
+    let kind = request.content_type().unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence != "application/json" && !(essence.starts_with("application/") && essence.ends_with("+json")) {
+        return Err(Problem::unsupported_media_type(kind).into());
+    }
+    let text = utf8(bytes)?;
+    let json = serde_json::from_str(text).map_err(|error| Problem::malformed(json_error(&error, text)))?;
+    Fields::parse(json).map_err(|errors| Problem::from(ServiceError::Invalid { errors }).into())
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
+    let told = |error: std::str::Utf8Error| {
+        let at = error.valid_up_to();
+        let line = bytes.get(..at).map_or(0, |before| before.iter().filter(|byte| **byte == b'\n').count()) + 1;
+        Problem::malformed(format!("the body is not UTF-8: byte {at}, in line {line}"))
+    };
+    std::str::from_utf8(bytes).map_err(told)
+}
+
+fn json_error(error: &serde_json::Error, text: &str) -> String {
+    if text.trim().is_empty() {
+        return "the body is empty: expected a JSON object".to_owned();
+    }
+    let place = format!("line {}, column {}", error.line(), error.column());
+    let message = error.to_string();
+    let what = message.split(" at line ").next().unwrap_or_default();
+    match what {
+        "recursion limit exceeded" => format!("the body nests deeper than 127 levels: {place}"),
+        what => format!("the body is not JSON: {what}: {place}"),
+    }
+}

@@ -1,0 +1,17 @@
+//! The JSON shapes: what comes in, and what goes out. Field names are the API's contract.
+
+mod execution;
+mod source;
+mod step;
+mod task_type;
+mod value;
+mod version;
+mod workflow;
+
+pub use execution::{AttemptListDto, CancelDto, ExecutionDto, ExecutionListDto, LogListDto, StartDto};
+pub use source::{DiagnosticDto, PublishDto, SourceListDto, ValidDto};
+pub use step::{NewStepDto, StepDto, StepListDto, StepPatchDto};
+pub use task_type::TaskTypeListDto;
+pub use value::JsonDto;
+pub use version::{VersionDto, VersionListDto};
+pub use workflow::{NewWorkflowDto, WorkflowDto, WorkflowListDto, WorkflowPatchDto};

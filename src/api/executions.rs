@@ -1,0 +1,185 @@
+//! `/api/v1/executions`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, OpenApi};
+
+use crate::service::ports::{ExecutionFilter, Started};
+use crate::service::{ExecutionQuery, ExecutionView, Service};
+
+use super::Tag;
+use super::body::{Body, OptionalBody};
+use super::dto::{AttemptListDto, CancelDto, ExecutionDto, ExecutionListDto, LogListDto, StartDto};
+use super::error::{ChangeFailure, ControlFailure, ListFailure, ReadFailure};
+use super::params::{ExecutionState, Id, Level, Limit, LogCursor, MomentParam, Offset, StepState, Wait};
+
+/// The endpoints of executions.
+pub struct Executions(pub Arc<Service>);
+
+#[derive(ApiResponse)]
+enum Start {
+    /// It is recorded, and durable.
+    #[oai(status = 201)]
+    New(Json<ExecutionDto>, #[oai(header = "Location")] String),
+    /// The execution that this idempotency key started before.
+    #[oai(status = 200)]
+    Existing(Json<ExecutionDto>, #[oai(header = "Location")] String),
+}
+
+#[derive(ApiResponse)]
+enum Asked {
+    /// It is recorded that this was asked for.
+    #[oai(status = 200)]
+    Done(Json<ExecutionDto>),
+}
+
+#[OpenApi(prefix_path = "/api/v1/executions", tag = "Tag::Executions")]
+impl Executions {
+    /// Start an execution
+    ///
+    /// Of the active version of a workflow, or of the version that is named. With an `idempotency_key` it may be sent again
+    /// without harm: the same input gives the same execution (200), another input is 409. An input that does not fit the
+    /// declared types is 422, each field named.
+    #[oai(path = "/", method = "post", operation_id = "execution_start")]
+    async fn start(&self, body: Body<StartDto>) -> Result<Start, ChangeFailure> {
+        let started = self.0.execution_start(body.0.into()).await?;
+        let (Started::New(execution) | Started::Existing(execution)) = &started;
+        let location = format!("/api/v1/executions/{}", execution.id);
+        Ok(match started {
+            Started::New(execution) => {
+                Start::New(Json(ExecutionView { execution, current_step_order: None }.into()), location)
+            }
+            Started::Existing(execution) => {
+                Start::Existing(Json(self.0.execution_find(execution.id).await?.into()), location)
+            }
+        })
+    }
+
+    /// List executions
+    ///
+    /// Newest first. Page with `offset`, or with `cursor`, which is not disturbed by executions that start meanwhile.
+    #[oai(path = "/", method = "get", operation_id = "execution_list")]
+    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the query")]
+    async fn list(
+        &self,
+        /// Of the workflow of this name or id.
+        workflow: Query<Option<String>>,
+        /// Of the workflow of this id.
+        workflow_id: Query<Option<String>>,
+        /// Of this state alone.
+        status: Query<Option<ExecutionState>>,
+        /// Recorded at or after this moment.
+        created_from: Query<Option<MomentParam>>,
+        /// Recorded before this moment.
+        created_to: Query<Option<MomentParam>>,
+        /// How many at most; 50 where it is absent.
+        limit: Query<Option<Limit>>,
+        /// How many to pass over.
+        offset: Query<Option<Offset>>,
+        /// The `next` of the page before.
+        cursor: Query<Option<Id>>,
+    ) -> Result<Json<ExecutionListDto>, ListFailure> {
+        let (limit, offset) = (limit.0.map_or(50, |limit| limit.0), offset.0.map_or(0, |offset| offset.0));
+        let filter = ExecutionFilter {
+            workflow: None,
+            status: status.0.map(|status| status.0),
+            created_from: created_from.0.map(|at| at.0),
+            created_to: created_to.0.map(|at| at.0),
+            before: cursor.0.map(|id| id.0),
+            limit,
+            offset,
+        };
+        let query = ExecutionQuery { workflow: workflow_id.0.or(workflow.0), filter };
+        let page = self.0.execution_list(query).await?;
+        let full = page.items.len() as u64 == limit;
+        let next = page.items.last().filter(|_| full).map(|view| view.execution.id.to_string());
+        let executions = page.items.into_iter().map(Into::into).collect();
+        Ok(Json(ExecutionListDto { executions, count: page.total, limit, offset, next }))
+    }
+
+    /// Show an execution
+    ///
+    /// With `wait` it answers when the execution has ended, or when the time is up.
+    #[oai(path = "/:id", method = "get", operation_id = "execution_find")]
+    async fn find(
+        &self,
+        /// The execution's id.
+        id: Path<Id>,
+        /// How long to wait for its end, up to `5m`.
+        wait: Query<Option<Wait>>,
+    ) -> Result<Json<ExecutionDto>, ReadFailure> {
+        let wait = wait.0.map_or(Duration::ZERO, |wait| wait.0);
+        Ok(Json(self.0.execution_wait(id.0.0, wait).await?.into()))
+    }
+
+    /// List the attempts at the steps
+    ///
+    /// In the order of their last change: what ran, with what input, what came of it, and when.
+    #[oai(path = "/:id/steps", method = "get", operation_id = "execution_steps")]
+    async fn steps(
+        &self,
+        /// The execution's id.
+        id: Path<Id>,
+        /// Of this state alone.
+        status: Query<Option<StepState>>,
+        /// How many at most; 50 where it is absent.
+        limit: Query<Option<Limit>>,
+        /// How many to pass over.
+        offset: Query<Option<Offset>>,
+    ) -> Result<Json<AttemptListDto>, ReadFailure> {
+        let (limit, offset) = (limit.0.map_or(50, |limit| limit.0), offset.0.map_or(0, |offset| offset.0));
+        let page = self.0.execution_steps(id.0.0, status.0.map(|status| status.0), offset, limit).await?;
+        let steps = page.items.into_iter().map(Into::into).collect();
+        Ok(Json(AttemptListDto { steps, count: page.total, limit, offset }))
+    }
+
+    /// Read the log
+    ///
+    /// In order. Ask again with `after` set to `next` for what came since.
+    #[oai(path = "/:id/logs", method = "get", operation_id = "execution_logs")]
+    async fn logs(
+        &self,
+        /// The execution's id.
+        id: Path<Id>,
+        /// Of this level or above.
+        level: Query<Option<Level>>,
+        /// The `next` of the answer before.
+        after: Query<Option<LogCursor>>,
+        /// How many at most; 50 where it is absent.
+        limit: Query<Option<Limit>>,
+    ) -> Result<Json<LogListDto>, ReadFailure> {
+        let (level, after) = (level.0.map(|level| level.0), after.0.map(|after| after.0));
+        let logs = self.0.execution_logs(id.0.0, level, after, limit.0.map_or(50, |limit| limit.0)).await?;
+        let next = logs.last().map(|log| log.id).or(after);
+        Ok(Json(LogListDto { logs: logs.into_iter().map(Into::into).collect(), next }))
+    }
+
+    /// Retry an execution
+    ///
+    /// A failed one goes on from the step that failed. 409 names the states that allow it.
+    #[oai(path = "/:id/retry", method = "post", operation_id = "execution_retry")]
+    async fn retry(
+        &self,
+        /// The execution's id.
+        id: Path<Id>,
+    ) -> Result<Asked, ControlFailure> {
+        Ok(Asked::Done(Json(self.0.execution_retry(id.0.0).await?.into())))
+    }
+
+    /// Cancel an execution
+    ///
+    /// No new step starts, and running ones are told to stop. 409 names the states that allow it.
+    #[oai(path = "/:id/cancel", method = "post", operation_id = "execution_cancel")]
+    async fn cancel(
+        &self,
+        /// The execution's id.
+        id: Path<Id>,
+        body: OptionalBody<CancelDto>,
+    ) -> Result<Asked, ControlFailure> {
+        let reason = body.0.and_then(|cancel| cancel.reason);
+        Ok(Asked::Done(Json(self.0.execution_cancel(id.0.0, reason).await?.into())))
+    }
+}

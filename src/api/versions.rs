@@ -1,0 +1,81 @@
+//! `/api/v1/workflows/{name}/versions`.
+
+use std::sync::Arc;
+
+use poem_openapi::OpenApi;
+use poem_openapi::param::Path;
+use poem_openapi::payload::{Json, PlainText};
+use poem_openapi::types::Any;
+
+use crate::service::Service;
+
+use super::Tag;
+use super::dto::{JsonDto, VersionDto, VersionListDto};
+use super::error::ReadFailure;
+use super::params::VersionNumber;
+
+/// The endpoints of versions.
+pub struct Versions(pub Arc<Service>);
+
+#[OpenApi(prefix_path = "/api/v1/workflows/:name/versions", tag = "Tag::Workflows")]
+impl Versions {
+    /// List the versions of a workflow
+    ///
+    /// Newest first.
+    #[oai(path = "/", method = "get", operation_id = "version_list")]
+    async fn list(
+        &self,
+        /// The workflow's name or id.
+        name: Path<String>,
+    ) -> Result<Json<VersionListDto>, ReadFailure> {
+        let (workflow, versions) = self.0.version_list(&name.0).await?;
+        let versions: Vec<_> = versions.into_iter().map(|version| VersionDto::of(&workflow, version)).collect();
+        let count = versions.len() as u64;
+        Ok(Json(VersionListDto { versions, count }))
+    }
+
+    /// Show a version
+    ///
+    /// With the JSON Schema of its input. A version never changes.
+    #[oai(path = "/:version", method = "get", operation_id = "version_find")]
+    async fn find(
+        &self,
+        /// The workflow's name or id.
+        name: Path<String>,
+        /// The version's number.
+        version: Path<VersionNumber>,
+    ) -> Result<Json<VersionDto>, ReadFailure> {
+        let (workflow, version) = self.0.version_find(&name.0, version.0.0).await?;
+        Ok(Json(VersionDto::of(&workflow, version)))
+    }
+
+    /// Show the source of a version
+    ///
+    /// The text as it came. Of a workflow made step by step, its steps in the flat notation.
+    #[oai(path = "/:version/source", method = "get", operation_id = "version_source")]
+    async fn source(
+        &self,
+        /// The workflow's name or id.
+        name: Path<String>,
+        /// The version's number.
+        version: Path<VersionNumber>,
+    ) -> Result<PlainText<String>, ReadFailure> {
+        let (_, version) = self.0.version_find(&name.0, version.0.0).await?;
+        Ok(PlainText(version.source.to_string()))
+    }
+
+    /// Show the plan of a version
+    ///
+    /// What the source compiles to, and what executions of the version are pinned to.
+    #[oai(path = "/:version/plan", method = "get", operation_id = "version_plan")]
+    async fn plan(
+        &self,
+        /// The workflow's name or id.
+        name: Path<String>,
+        /// The version's number.
+        version: Path<VersionNumber>,
+    ) -> Result<Json<JsonDto>, ReadFailure> {
+        let (_, version) = self.0.version_find(&name.0, version.0.0).await?;
+        Ok(Json(Any(serde_json::to_value(&*version.plan).unwrap_or_default())))
+    }
+}
