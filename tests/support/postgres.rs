@@ -24,11 +24,16 @@ if [ "$(id -u)" = 0 ]; then
   chown postgres "$dir"
   as() { runuser -u postgres -- "$@"; }
 fi
-trap '' INT TERM HUP
+# The pipes break when the tests are killed; that must not end this before the server.
+trap '' INT TERM HUP PIPE
 cd "$dir"
+server=
 stop() {
-  [ -f data/postmaster.pid ] && kill -QUIT "$(head -n 1 data/postmaster.pid)" 2>/dev/null
-  wait
+  for i in $(seq 100); do
+    [ -n "$server" ] && kill -0 "$server" 2>/dev/null || break
+    [ -s data/postmaster.pid ] && kill -QUIT "$(head -n 1 data/postmaster.pid)" 2>/dev/null
+    sleep 0.1
+  done
   cd /; rm -rf "$dir"
 }
 if ! as "$BIN/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/initdb.log" 2>&1 </dev/null; then
@@ -37,9 +42,10 @@ fi
 as "$BIN/postgres" -D "$dir/data" -p "$PORT" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
   -c fsync="$FSYNC" -c synchronous_commit="$FSYNC" -c full_page_writes="$FSYNC" \
   -c max_connections=400 -c shared_buffers=128MB -c max_wal_size=2GB >"$dir/log" 2>&1 </dev/null &
+server=$!
 for i in $(seq 300); do
-  if "$BIN/pg_isready" -q -h 127.0.0.1 -p "$PORT" -U postgres; then echo ready; break; fi
-  if [ "$i" -gt 20 ] && ! kill -0 $! 2>/dev/null; then break; fi
+  if "$BIN/pg_isready" -q -h 127.0.0.1 -p "$PORT" -U postgres; then echo ready 2>/dev/null; break; fi
+  if [ "$i" -gt 20 ] && ! kill -0 "$server" 2>/dev/null; then break; fi
   sleep 0.1
 done
 cat >/dev/null
