@@ -345,7 +345,8 @@ pub trait Dispatcher: Send + Sync + 'static {
     /// The attempts that the queue still holds, whether waiting, claimed, or as an outcome that is not acknowledged. What is
     /// outstanding and not held is lost: a recovery records it so. The in-process queue of a new process holds none.
     async fn held(&self) -> Result<std::collections::HashSet<AttemptKey>, QueueError>;
-    /// What changes when the queue lost what it held (a flush, an empty restart): then everything outstanding is dispatched again.
+    /// What changes when the queue may have lost what it held (a flush, a restart): then what is outstanding and not held is
+    /// dispatched again.
     async fn nonce(&self) -> Result<u64, QueueError>;
     /// Whether the queue answers.
     async fn ping(&self) -> Result<(), QueueError>;
