@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::expr::{
-    BinaryOp, Budget, EvalError, Expr, ExprKind, ListItem, MacroKind, Map, Scope, Span, TemplatePart, Value, evaluate,
+    BinaryOp, Budget, EvalError, Expr, ExprKind, ListItem, MacroKind, Map, ObjectEntry, Scope, Span, TemplatePart,
+    Value, evaluate,
 };
 
 /// Names and their values.
@@ -84,6 +85,11 @@ pub fn binary(left: Expr, op: BinaryOp, right: Expr) -> Expr {
 
 pub fn list(items: impl IntoIterator<Item = Expr>) -> Expr {
     expr(ExprKind::List(items.into_iter().map(ListItem::Item).collect()))
+}
+
+pub fn object<'a>(entries: impl IntoIterator<Item = (&'a str, Expr)>) -> Expr {
+    let entry = |(key, value): (&str, Expr)| ObjectEntry::Field { key: key.into(), key_span: Span::default(), value };
+    expr(ExprKind::Object(entries.into_iter().map(entry).collect()))
 }
 
 pub fn call(function: &str, args: impl IntoIterator<Item = Expr>) -> Expr {

@@ -285,6 +285,22 @@ fn a_tree_nested_too_deep_is_refused_and_a_long_chain_is_not() {
 }
 
 #[test]
+fn the_deepest_tree_of_any_kind_fits_the_stack() {
+    let mut tree = lit(true);
+    for at in 0..300 {
+        tree = match at % 6 {
+            0 => over(list([lit(1)]), MacroKind::Map, "x", tree),
+            1 => call("max", [lit(1), tree]),
+            2 => template([TemplatePart::Expr(tree)]),
+            3 => object([("a", tree)]),
+            4 => binary(lit(true), BinaryOp::And, tree),
+            _ => index(list([tree]), 0, false),
+        };
+    }
+    assert_eq!(error(&tree), "the expression is nested too deep");
+}
+
+#[test]
 fn unknown_functions_and_wrong_calls_say_what_is_meant() {
     assert_eq!(error(&call("sise", [lit("a")])), "unknown function `sise`: did you mean `size`?");
     assert_eq!(
