@@ -5,7 +5,7 @@ use crate::expr::eval::Budget;
 use crate::expr::fault::Fault;
 use crate::expr::size::check_result;
 use crate::expr::text::{describe, json_text, write_text};
-use crate::expr::{Type, Value, ops, parse_duration, parse_timestamp, type_name};
+use crate::expr::{Value, ops, parse_duration, parse_timestamp, type_name};
 
 pub(super) const TABLE: &[Function] = &[
     global("int", (1, 1), "int(value: number | string | timestamp) -> int").does(
@@ -44,28 +44,6 @@ pub(super) const TABLE: &[Function] = &[
         .does("The value as JSON.", |call| json_text(call.arg(0), call.budget).map(Value::str))
         .cost("the result's length / 16"),
 ];
-
-/// Converts a value to a type that is asked for in so many words (`cast`): ints, numbers, text, bools and times, as the
-/// functions of these names do; null stays null, and for any other type the value must fit it.
-///
-/// # Errors
-/// What is wrong, in the style of a diagnostic.
-pub fn cast(value: Value, to: &Type) -> Result<Value, String> {
-    let converted = match to {
-        _ if matches!(value, Value::Null) => Ok(Value::Null),
-        Type::Int => to_int(&value),
-        Type::Number => to_number(&value),
-        Type::String => to_string(&value, &mut Budget::default()),
-        Type::Bool => to_bool(&value),
-        Type::Duration => to_duration(&value),
-        Type::Timestamp => to_timestamp(&value),
-        other => {
-            let admitted = other.admit(value);
-            return admitted.map_err(|found| found.first().map_or_else(String::new, ToString::to_string));
-        }
-    };
-    converted.map_err(|fault| fault.message)
-}
 
 fn cannot(value: &Value, wanted: &str) -> Fault {
     Fault::wrong(format!("{} is not {wanted}", describe(value)))

@@ -20,8 +20,6 @@ mod pattern;
 mod text;
 mod time;
 
-pub use convert::cast;
-
 /// How a function is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::build::*;
-use crate::expr::{Budget, Form, Type, Value, cast, evaluate, function, functions, parse_timestamp};
+use crate::expr::{Budget, Form, Value, evaluate, function, functions, parse_timestamp};
 
 /// Calls a function on values, the first the receiver where it is called so.
 fn run(name: &str, args: &[Value]) -> Result<Value, String> {
@@ -217,16 +217,6 @@ fn values_are_converted_when_asked() {
     assert_eq!(run("timestamp", &[Value::Int(60)]), Ok(Value::Timestamp(60_000_000)));
     check_error("timestamp", json!(["today"]), "text \"today\" is not a timestamp such as `2030-01-31T12:00:00Z`");
     check_error("timestamp", json!([i64::MAX]), "the timestamp is outside of the years 1 to 9999");
-}
-
-#[test]
-fn a_cast_converts_and_leaves_null_alone() {
-    assert_eq!(cast(Value::str("42"), &Type::Int), Ok(Value::Int(42)));
-    assert_eq!(cast(Value::Int(42), &Type::String), Ok(Value::str("42")));
-    assert_eq!(cast(Value::Null, &Type::Int), Ok(Value::Null));
-    assert_eq!(cast(Value::str("x"), &Type::Int), Err("text \"x\" is not an int".to_owned()));
-    let list = Type::List(Box::new(Type::Int));
-    assert_eq!(cast(Value::from_json(json!(["x"])), &list), Err("`[0]`: expected `int`, found text \"x\"".to_owned()));
 }
 
 #[test]
