@@ -6,7 +6,7 @@
 //! - `ids`, `expr`, `plan`, `lang`, `engine`: the core. Pure: no clock, file, network or random source.
 //! - `service`: use cases and ports. Knows the core, and no adapter.
 //! - `store`, `queue`, `runtime`, `worker`, `watch`, `api`: adapters. They know all of the above and never each other.
-//! - `config`, `cli`: the wiring.
+//! - `config`, `server`, `cli`: the wiring.
 //!
 //! `tests/` holds the arrows.
 
@@ -20,6 +20,10 @@ pub mod lang;
 pub mod plan;
 pub mod queue;
 pub mod runtime;
+pub mod server;
 pub mod service;
 pub mod store;
+pub mod watch;
 pub mod worker;
+
+pub use server::{ServeError, Server, Worker};

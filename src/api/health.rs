@@ -114,6 +114,6 @@ impl Health {
     /// In the text format of Prometheus.
     #[oai(path = "/metrics", method = "get", operation_id = "metrics")]
     async fn metrics(&self) -> PlainText<String> {
-        PlainText((self.metrics)())
+        PlainText((self.metrics)().await)
     }
 }

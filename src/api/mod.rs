@@ -38,8 +38,8 @@ use steps::Steps;
 use versions::Versions;
 use workflows::Workflows;
 
-/// What gives the metrics as text.
-pub type MetricsRenderer = Arc<dyn Fn() -> String + Send + Sync>;
+/// What gives the metrics as text, those of the queue as it is at that moment.
+pub type MetricsRenderer = Arc<dyn Fn() -> futures::future::BoxFuture<'static, String> + Send + Sync>;
 
 /// The largest body of a request where no setting says otherwise, in bytes.
 pub const BODY_BYTES: usize = 4 * 1024 * 1024;

@@ -1,5 +1,6 @@
 //! `/api/v1/workflows/source`, `/api/v1/workflows/validate`, `/api/v1/sources` and `/api/v1/task-types`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use poem_openapi::param::Query;
@@ -51,7 +52,13 @@ impl SourcesApi {
         text: SourceText,
     ) -> Result<PublishedSource, PublishFailure> {
         let notation = notation_of(notation.0, &text);
-        let upload = Upload { name: REQUEST.to_owned(), notation, text: text.text.into(), origin: Origin::Upload };
+        let upload = Upload {
+            name: REQUEST.to_owned(),
+            notation,
+            text: text.text.into(),
+            origin: Origin::Upload,
+            takes_from: BTreeSet::new(),
+        };
         let published = self.0.source_publish(upload).await?;
         let changed = published.workflows.iter().any(|workflow| workflow.changed);
         let answer = Json(published.into());

@@ -23,13 +23,54 @@ pub(super) struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Serve: API, engine, workers and the watcher of files, in one process
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(Box<ServeArgs>),
+    /// Work: claim tasks from Redis and carry them out, without a database
+    #[command(after_help = WORKER_EXAMPLES)]
+    Worker(WorkerArgs),
+    /// Run one workflow to its end, and show each step as it happens
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArgs),
     /// Check files of workflows, and show everything that is wrong with them
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
     /// Show the settings in force, and where each comes from
     #[command(after_help = CONFIG_EXAMPLES)]
     Config(Box<ConfigArgs>),
+    /// Print the OpenAPI document of the API
+    #[command(after_help = OPENAPI_EXAMPLES)]
+    Openapi,
 }
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  stepwell serve --demo                         everything in this folder: stepwell.db, workflows/
+  stepwell serve --database postgres://app@db/stepwell --redis redis://cache
+  stepwell serve --redis redis://cache --workers 0
+                                                leave the work to `stepwell worker`
+
+SIGTERM and Ctrl-C drain: nothing new is claimed, and what runs may finish within `--drain`.
+Settings: see `stepwell config`.";
+
+const WORKER_EXAMPLES: &str = "\
+Examples:
+  stepwell worker --redis redis://cache
+  stepwell worker --redis rediss://:password@cache --queues warehouse,mail --concurrency 16";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  stepwell run order.flow --input '{\"order_id\": \"o1\", \"amount\": 10}'
+  stepwell run order.flow --input @order.json --output json
+  stepwell run workflows/order-processing.flow --demo --input @order.json
+  stepwell run shop.flow --workflow refund --setting refund.pay_url=http://127.0.0.1:9000
+
+Ctrl-C cancels. The exit code is 0 where it completed, else 1.";
+
+const OPENAPI_EXAMPLES: &str = "\
+Examples:
+  stepwell openapi > openapi.json
+  stepwell openapi | jq '.paths | keys'";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -64,6 +105,61 @@ pub(super) struct CheckArgs {
     /// How the diagnostics are written
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
+}
+
+/// `stepwell serve`.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    pub settings: ServeSettings,
+}
+
+/// `stepwell worker`.
+#[derive(Debug, Args)]
+pub(super) struct WorkerArgs {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// The Redis that `serve` was given
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+    /// The queues whose tasks are taken, parted by commas [default: all]
+    #[arg(long, value_name = "NAMES")]
+    queues: Option<String>,
+    /// How many attempts run at once [default: 64]
+    #[arg(long, value_name = "N")]
+    concurrency: Option<String>,
+    /// How long a stop waits for what is running [default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    drain: Option<String>,
+    #[command(flatten)]
+    log: LogFlags,
+}
+
+/// `stepwell run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The file of the workflow
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Which workflow of the file, where it holds several
+    #[arg(long, value_name = "NAME")]
+    pub workflow: Option<String>,
+    /// The input: a JSON object, `@FILE`, or `@-` for standard input
+    #[arg(long, value_name = "JSON|@FILE", default_value = "{}")]
+    pub input: String,
+    /// How the result is written; json leaves standard output to it
+    #[arg(long, value_enum, default_value = "text")]
+    pub output: Format,
+    /// Serve the stub endpoints that the examples call
+    #[arg(long)]
+    pub demo: bool,
+    /// Replace a setting of the workflow; may be given again
+    #[arg(long, value_name = "WORKFLOW.KEY=VALUE")]
+    setting: Vec<String>,
+    #[command(flatten)]
+    file_of_settings: ConfigFile,
+    #[command(flatten)]
+    log: LogFlags,
 }
 
 /// `stepwell config`.
@@ -161,5 +257,28 @@ impl ServeSettings {
         self.setting.iter().for_each(|setting| flags.add("--setting", "settings", Some(setting)));
         flags.log(&self.log);
         Config::load(&Inputs::of_process(self.file.config.clone(), flags.0))
+    }
+}
+
+impl WorkerArgs {
+    /// The settings in force.
+    pub fn load(&self) -> Result<Loaded, ConfigErrors> {
+        let mut flags = Flags::default();
+        flags.add("--redis", "redis.url", self.redis.as_ref());
+        flags.add("--queues", "workers.queues", self.queues.as_ref());
+        flags.add("--concurrency", "workers.concurrency", self.concurrency.as_ref());
+        flags.add("--drain", "drain", self.drain.as_ref());
+        flags.log(&self.log);
+        Config::load(&Inputs::of_process(self.file.config.clone(), flags.0))
+    }
+}
+
+impl RunArgs {
+    /// The settings in force.
+    pub fn load(&self) -> Result<Loaded, ConfigErrors> {
+        let mut flags = Flags::default();
+        self.setting.iter().for_each(|setting| flags.add("--setting", "settings", Some(setting)));
+        flags.log(&self.log);
+        Config::load(&Inputs::of_process(self.file_of_settings.config.clone(), flags.0))
     }
 }

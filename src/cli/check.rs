@@ -82,7 +82,7 @@ fn as_text(checked: &[Checked], counts: &Counts, color: bool) -> String {
                 text.push_str(&format!("{} `{}`: {reason}\n\n", Paint::Red.on("error:", color), file.path));
             }
             Ok((source, compiled)) if !compiled.diagnostics.is_empty() => {
-                text.push_str(stub::render(source, &compiled.diagnostics, color).trim_end());
+                text.push_str(lang::render(source, &compiled.diagnostics, color).trim_end());
                 text.push_str("\n\n");
             }
             Ok(_) => {}
@@ -110,7 +110,7 @@ fn as_json(checked: &[Checked], counts: &Counts) -> Json {
         Ok((source, compiled)) => json!({
             "file": file.path,
             "workflows": compiled.plans.iter().map(|plan| plan.workflow.to_string()).collect::<Vec<_>>(),
-            "diagnostics": stub::report(source, &compiled.diagnostics),
+            "diagnostics": lang::report(source, &compiled.diagnostics),
         }),
     });
     json!({
@@ -118,14 +118,4 @@ fn as_json(checked: &[Checked], counts: &Counts) -> Json {
         "errors": counts.errors,
         "warnings": counts.warnings,
     })
-}
-
-mod stub {
-    use crate::lang::{Diagnostic, Source};
-    pub fn render(source: &Source, diagnostics: &[Diagnostic], _color: bool) -> String {
-        diagnostics.iter().map(|one| format!("{}[{}]: {}\n", source.name, one.code, one.message)).collect()
-    }
-    pub fn report(_source: &Source, diagnostics: &[Diagnostic]) -> Vec<String> {
-        diagnostics.iter().map(|one| one.message.clone()).collect()
-    }
 }

@@ -7,7 +7,10 @@ mod args;
 mod check;
 mod color;
 mod config;
+mod openapi;
 mod output;
+mod run;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -47,6 +50,10 @@ pub fn main() -> ExitCode {
         }
     };
     let exit = match cli.command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Worker(args) => serve::run_worker(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Openapi => openapi::run(),
         Command::Check(args) => check::run(&args),
         Command::Config(args) => config::run(&args),
     };

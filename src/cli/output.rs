@@ -28,6 +28,11 @@ pub(super) fn fail(message: &(impl Display + ?Sized), help: Option<&str>) -> Exi
     Exit::Failed
 }
 
+/// Says something on standard error, as it is.
+pub(super) fn note(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Says what is wrong with the settings or the command line.
 pub(super) fn usage(message: &(impl Display + ?Sized), help: Option<&str>) -> Exit {
     fail(message, help);

@@ -151,6 +151,11 @@ impl Handlers {
         self.handlers.insert(handler.task_type().to_owned(), Arc::new(handler));
     }
 
+    /// Adds a handler that is shared, or replaces the one of its type.
+    pub fn register_shared(&mut self, handler: Arc<dyn TaskHandler>) {
+        self.handlers.insert(handler.task_type().to_owned(), handler);
+    }
+
     /// The handler of a type.
     pub fn get(&self, task_type: &str) -> Option<&Arc<dyn TaskHandler>> {
         self.handlers.get(task_type)

@@ -1,5 +1,6 @@
 //! Sources: a text is validated, or published as versions of the workflows that it holds. All of them, or none.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -24,6 +25,9 @@ pub struct Upload {
     pub text: Arc<str>,
     /// Where it came from. A file owns its workflows from then on.
     pub origin: Origin,
+    /// Files that own workflows of this one no longer, by the watcher's knowledge: they are gone, or hold others now. So a
+    /// rename leaves a workflow active all the while.
+    pub takes_from: BTreeSet<String>,
 }
 
 impl Upload {
@@ -116,7 +120,7 @@ impl Service {
         for plan in &valid.plans {
             let existing = self.store.workflow_find_by_name(&plan.workflow).await?;
             if let Some(workflow) = &existing {
-                owner_allows(workflow, upload.file())?;
+                owner_allows(workflow, &upload)?;
             }
             match self.unchanged(existing.as_ref(), &valid.hash).await? {
                 Some(version) => kept.push((existing, version)),
@@ -143,7 +147,7 @@ impl Service {
     ///
     /// # Errors
     /// The store's.
-    pub async fn source_owners(&self) -> ServiceResult<std::collections::BTreeSet<String>> {
+    pub async fn source_owners(&self) -> ServiceResult<BTreeSet<String>> {
         Ok(self.owned_workflows().await?.into_iter().filter_map(|workflow| workflow.file).collect())
     }
 
@@ -205,11 +209,12 @@ impl Service {
     }
 
     /// A workflow that has this text already becomes its file's. One that was given free when its file went is active again;
-    /// one that somebody deactivated stays so.
+    /// one that somebody deactivated stays so, also when its file was renamed.
     async fn adopt(&self, mut workflow: Workflow, file: Option<&str>) -> ServiceResult<Workflow> {
         let Some(file) = file.filter(|file| workflow.file.as_deref() != Some(file)) else { return Ok(workflow) };
-        workflow.file = Some(file.to_owned());
-        workflow.status = WorkflowStatus::Active;
+        if workflow.file.replace(file.to_owned()).is_none() {
+            workflow.status = WorkflowStatus::Active;
+        }
         workflow.updated_at = self.clock.now();
         self.store.workflow_update(&workflow).await?;
         self.workflow_changed(&workflow).await;
@@ -258,9 +263,11 @@ fn of_version(workflow: Workflow, version: &Version, changed: bool) -> Published
 }
 
 /// Whether this origin may publish over the workflow: what a file owns is the file's alone.
-fn owner_allows(workflow: &Workflow, file: Option<&str>) -> ServiceResult<()> {
-    match (&workflow.file, file) {
-        (Some(owner), file) if file != Some(owner) => Err(owned_by_file(workflow, owner)),
+fn owner_allows(workflow: &Workflow, upload: &Upload) -> ServiceResult<()> {
+    match &workflow.file {
+        Some(owner) if upload.file() != Some(owner) && !upload.takes_from.contains(owner) => {
+            Err(owned_by_file(workflow, owner))
+        }
         _ => Ok(()),
     }
 }

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use tokio::sync::watch;
+
 use crate::expr::Timestamp;
 use crate::lang::Report;
 
@@ -50,15 +52,29 @@ pub struct SourceStatus {
 }
 
 /// The watched files, by path.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sources {
     files: Mutex<BTreeMap<String, SourceStatus>>,
+    /// Counts the changes.
+    changes: watch::Sender<u64>,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self { files: Mutex::default(), changes: watch::Sender::new(0) }
+    }
 }
 
 impl Sources {
     /// Records what became of a file.
     pub fn set(&self, status: SourceStatus) {
         self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(status.path.clone(), status);
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Tells of every change from now on.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// What became of a file.

@@ -1,0 +1,214 @@
+//! The parts of a server that need no network: database, queue, engine, workers, use cases.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::expr::{ObjectType, Type, type_from_schema};
+use crate::lang;
+use crate::plan::{Runs, TaskType, TaskTypes};
+use crate::queue::{LocalQueue, RedisOptions, RedisQueue, RedisSource};
+use crate::runtime::{self, Node, SystemClock, SystemEntropy};
+use crate::service::ports::{Dispatcher, NoFaults, TaskSource};
+use crate::service::{self, Handlers, Service, TaskHandler};
+use crate::store::{self, Database};
+use crate::worker::{self, Pool};
+
+use super::ServeError;
+
+/// Engine, workers and use cases of a process.
+pub struct Core {
+    database: Arc<Database>,
+    queue: Arc<dyn Dispatcher>,
+    node: Arc<Node>,
+    pool: Option<Pool>,
+    service: Arc<Service>,
+}
+
+impl Core {
+    /// Opens the database, takes over what is unfinished in it, and starts to work.
+    ///
+    /// # Errors
+    /// Why it could not start.
+    pub async fn start(config: &Config, own: Handlers) -> Result<Self, ServeError> {
+        install_tls_provider();
+        let task_types = task_types(&own)?;
+        let database = Database::open(&store_options(config)).await?;
+        let redis = redis_options(config)?;
+        let queue = Queue::connect(config, redis.as_ref()).await?;
+        let clock = Arc::new(SystemClock::new());
+        let entropy = Arc::new(SystemEntropy);
+        let ports = runtime::Ports {
+            store: database.clone(),
+            queue: queue.dispatcher.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            faults: Arc::new(NoFaults),
+        };
+        let node = Node::start(node_options(config, &database), ports).await?;
+        let service = Service::new(service::Parts {
+            store: database.clone(),
+            runtime: node.clone(),
+            clock,
+            entropy,
+            task_types,
+            settings: config.settings.to_json(),
+            limits: service::Limits { input_bytes: size(config.limits.input_bytes), ..Default::default() },
+        });
+        let pool = queue.source.map(|source| Pool::start(source, handlers(config, own), pool_options(config, &redis)));
+        Ok(Self { database, queue: queue.dispatcher, node, pool, service: Arc::new(service) })
+    }
+
+    /// The use cases.
+    pub fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    /// The engine's shell.
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// The owners' side of the queue.
+    pub fn queue(&self) -> &Arc<dyn Dispatcher> {
+        &self.queue
+    }
+
+    /// `sqlite` or `postgres`.
+    pub fn database_kind(&self) -> &'static str {
+        self.database.kind()
+    }
+
+    /// Stops: nothing new is started or claimed, what runs goes on for at most this long, and what is then unfinished is
+    /// handed back. Everything that ended is written down.
+    pub async fn stop(self, at_most: Duration) {
+        // Together: the engine must not hand out more while the workers finish, and must take what they finish.
+        let workers = async {
+            if let Some(pool) = &self.pool {
+                pool.drain(at_most).await;
+            }
+        };
+        tokio::join!(workers, self.node.drain(at_most));
+    }
+}
+
+/// Both sides of the queue.
+struct Queue {
+    dispatcher: Arc<dyn Dispatcher>,
+    /// None where this process runs no workers.
+    source: Option<Arc<dyn TaskSource>>,
+}
+
+impl Queue {
+    async fn connect(config: &Config, redis: Option<&RedisOptions>) -> Result<Self, ServeError> {
+        let works = config.workers.concurrency > 0;
+        let queues = config.workers.queues.clone();
+        let Some(options) = redis else {
+            let queue = LocalQueue::new();
+            let source = works.then(|| queue.source(queues, &worker_name()));
+            return Ok(Self { dispatcher: queue, source });
+        };
+        let dispatcher = RedisQueue::connect(options).await?;
+        let source: Option<Arc<dyn TaskSource>> = match works {
+            true => Some(RedisSource::connect(options, queues, &worker_name()).await?),
+            false => None,
+        };
+        Ok(Self { dispatcher, source })
+    }
+}
+
+/// Chooses ring for all of TLS. A program that has chosen for itself keeps its choice.
+pub(super) fn install_tls_provider() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// What this process is called where it claims tasks.
+pub(super) fn worker_name() -> String {
+    let host = std::env::var("HOSTNAME").or_else(|_| std::fs::read_to_string("/etc/hostname")).unwrap_or_default();
+    let host: String = host.trim().chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')).collect();
+    let host = if host.is_empty() { "worker" } else { &host };
+    format!("{host}-{}", std::process::id())
+}
+
+/// The options of Redis as the settings have them; none without a URL.
+pub(super) fn redis_options(config: &Config) -> Result<Option<RedisOptions>, ServeError> {
+    let Some(url) = config.redis.url.clone() else { return Ok(None) };
+    let read = |path: &std::path::PathBuf| {
+        std::fs::read(path).map_err(|error| ServeError::File(format!("can't read `{}`: {error}", path.display())))
+    };
+    let ca = config.redis.ca.as_ref().map(read).transpose()?;
+    Ok(Some(RedisOptions { url, ca, prefix: config.redis.prefix.clone(), lease: config.redis.lease }))
+}
+
+/// The built-in handlers, and over them the program's own.
+pub(super) fn handlers(config: &Config, own: Handlers) -> Handlers {
+    let options =
+        worker::HttpOptions { connect_timeout: config.http.connect_timeout, ..worker::HttpOptions::default() };
+    let mut handlers = worker::builtin_handlers(options);
+    own.iter().for_each(|handler| handlers.register_shared(handler.clone()));
+    handlers
+}
+
+pub(super) fn pool_options(config: &Config, redis: &Option<RedisOptions>) -> worker::Options {
+    let defaults = worker::Options::default();
+    worker::Options {
+        concurrency: usize::try_from(config.workers.concurrency).unwrap_or(usize::MAX),
+        heartbeat: redis.as_ref().map_or(defaults.heartbeat, RedisOptions::heartbeat),
+        max_outcome_bytes: size(config.limits.output_bytes),
+    }
+}
+
+fn store_options(config: &Config) -> store::Options {
+    store::Options {
+        url: config.database_url(),
+        max_connections: config.database.max_connections,
+        acquire_timeout: config.database.acquire_timeout,
+        statement_timeout: config.database.statement_timeout,
+        exclusive: true,
+    }
+}
+
+fn node_options(config: &Config, database: &Database) -> runtime::Options {
+    let defaults = runtime::Options::default();
+    // SQLite has one writer; PostgreSQL writes with as many connections as there are shards.
+    let committers = if database.kind() == "sqlite" { 1 } else { defaults.shards };
+    runtime::Options { owner: worker_name(), committers, settings: config.settings.to_json(), ..defaults }
+}
+
+fn size(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// The built-in task types and those of the program's own handlers.
+fn task_types(own: &Handlers) -> Result<TaskTypes, ServeError> {
+    let mut types = lang::builtin_task_types();
+    for handler in own.iter() {
+        let name = handler.task_type();
+        if types.get(name).is_some_and(|known| known.runs == Runs::Engine) {
+            return Err(ServeError::Handler(format!(
+                "`{name}` is carried out by the engine; call the handler otherwise"
+            )));
+        }
+        types.insert(task_type(&**handler)?);
+    }
+    Ok(types)
+}
+
+fn task_type(handler: &dyn TaskHandler) -> Result<TaskType, ServeError> {
+    let name = handler.task_type();
+    let config = match type_from_schema(&handler.config_schema()) {
+        Type::Object(config) => config,
+        Type::Any => ObjectType { fields: Vec::new(), open: true },
+        other => {
+            let message = format!("the schema of `{name}`'s configuration is `{other}`, and has to be an object's");
+            return Err(ServeError::Handler(message));
+        }
+    };
+    Ok(TaskType {
+        name: name.into(),
+        description: handler.description().into(),
+        config,
+        output: type_from_schema(&handler.output_schema()),
+        runs: Runs::Worker,
+    })
+}

@@ -1,0 +1,75 @@
+//! The process's metrics, as Prometheus reads them.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::service::ports::Dispatcher;
+
+/// Upper ends of the buckets of times, in seconds.
+const SECONDS: &[f64] = &[
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0,
+    86_400.0,
+];
+
+/// Upper ends of the buckets of numbers of rows and events.
+const COUNTS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 16_384.0];
+
+/// How often what was measured is gathered, whether anybody asks or not: else it grows.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Starts measuring; once in a process, whatever is served in it. None where the program has a recorder of its own.
+pub(super) fn start() -> Option<PrometheusHandle> {
+    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    RECORDER.get_or_init(|| builder()?.install_recorder().ok().inspect(|_| describe())).clone()
+}
+
+/// Gathers now and then, until the task is dropped.
+pub(super) async fn upkeep(handle: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        handle.run_upkeep();
+    }
+}
+
+/// What `/metrics` shows, with the queue's depth as it is now.
+pub(super) async fn render(handle: &PrometheusHandle, queue: &Arc<dyn Dispatcher>) -> String {
+    // A queue that does not answer leaves the last numbers; `/health` tells of it.
+    for depth in queue.depths().await.unwrap_or_default() {
+        let queue = depth.queue.to_string();
+        metrics::gauge!("stepwell_queue_depth", "queue" => queue.clone()).set(number(depth.waiting));
+        metrics::gauge!("stepwell_queue_oldest_seconds", "queue" => queue).set(number(depth.oldest_ms) / 1000.0);
+    }
+    handle.render()
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 tasks are not to be expected")]
+fn number(count: u64) -> f64 {
+    count as f64
+}
+
+fn builder() -> Option<PrometheusBuilder> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
+        .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_rows".to_owned()), COUNTS))
+        .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_events".to_owned()), COUNTS))
+        .ok()
+}
+
+fn describe() {
+    use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
+    counter!("stepwell_executions_started_total", "Executions started, by workflow");
+    counter!("stepwell_executions_ended_total", "Executions ended, by workflow and status");
+    counter!("stepwell_steps_total", "Attempts at steps ended, by task type and status");
+    histogram!("stepwell_step_seconds", "How long attempts took, by task type");
+    histogram!("stepwell_execution_seconds", "How long executions took, by workflow");
+    histogram!("stepwell_start_seconds", "From a start's request until it is durable");
+    histogram!("stepwell_commit_seconds", "How long commits took");
+    histogram!("stepwell_commit_rows", "Rows in a commit");
+    histogram!("stepwell_commit_events", "Events in a commit");
+    gauge!("stepwell_live_executions", "Executions in memory");
+    gauge!("stepwell_worker_busy", "Attempts under way in this process");
+    gauge!("stepwell_queue_depth", "Tasks that wait, by queue");
+    gauge!("stepwell_queue_oldest_seconds", "Age of the oldest task that waits, by queue");
+}
