@@ -338,7 +338,7 @@ impl Machine<'_> {
     }
 }
 
-/// The output, where it fits what the step declares (of an `http_request`, its `body`).
+/// The output, where it fits what the step declares. Of an `http_request` that is its `body`, which may hold more.
 fn admit(step: &StepNode, output: Value) -> Result<Value, StepError> {
     let Some(declared) = &step.output else { return Ok(output) };
     if &*step.task_type != "http_request" {
@@ -346,7 +346,7 @@ fn admit(step: &StepNode, output: Value) -> Result<Value, StepError> {
     }
     let Value::Map(map) = &output else { return Ok(output) };
     let body = map.get("body").cloned().unwrap_or_default();
-    let body = declared.admit(body).map_err(|misfits| misfit("body", &misfits))?;
+    let body = declared.opened().admit(body).map_err(|misfits| misfit("body", &misfits))?;
     let mut admitted = (**map).clone();
     admitted.insert("body".into(), body);
     Ok(Value::map(admitted))

@@ -69,6 +69,21 @@ impl ObjectType {
 }
 
 impl Type {
+    /// This type with every object in it open: what another system answers may grow fields that nobody here asked for.
+    pub fn opened(&self) -> Self {
+        match self {
+            Self::List(item) => Self::List(Box::new(item.opened())),
+            Self::Map(value) => Self::Map(Box::new(value.opened())),
+            Self::Union(members) => Self::Union(members.iter().map(Self::opened).collect()),
+            Self::Object(object) => {
+                let fields = object.fields.iter();
+                let fields = fields.map(|field| FieldType { ty: field.ty.opened(), ..field.clone() }).collect();
+                Self::Object(ObjectType { fields, open: true })
+            }
+            other => other.clone(),
+        }
+    }
+
     /// `T?`.
     pub fn nullable(self) -> Self {
         match self {
@@ -140,4 +155,22 @@ fn fmt_union(members: &[Type], f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{bar}{member}")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::Value;
+
+    #[test]
+    fn an_opened_type_takes_fields_that_it_does_not_name_at_any_depth() {
+        let field = |name: &str, ty| FieldType { name: name.into(), ty, required: true, doc: None };
+        let object = |fields| Type::Object(ObjectType { fields, open: false });
+        let closed = object(vec![field("items", Type::List(Box::new(object(vec![field("sku", Type::String)]))))]);
+        let answer = |text| Value::from_json(serde_json::from_str(text).unwrap());
+        let grown = answer(r#"{ "items": [{ "sku": "a", "new": 1 }], "new": 2 }"#);
+        assert_eq!(closed.admit(grown.clone()).unwrap_err().len(), 2);
+        assert_eq!(closed.opened().admit(grown.clone()), Ok(grown));
+        assert!(closed.opened().admit(answer(r#"{ "items": [{ "new": 1 }] }"#)).is_err());
+    }
 }
