@@ -67,7 +67,8 @@ const STATEMENTS: &[&str] = &[
     // Timers. What has ended leaves these indexes by itself, so that they are as small as what waits.
     "CREATE INDEX workflow_executions_wake ON workflow_executions (wake_at, partition)
         WHERE wake_at IS NOT NULL AND status NOT IN ('completed', 'failed', 'cancelled')",
-    // The rows of an execution lie together, by path. `partition` is its execution's, for the timers.
+    // `partition` is the execution's, for the timers. In SQLite a row of some 500 bytes is cheaper in a table with row ids:
+    // clustering by the key took 40 % more time for an insert.
     "CREATE TABLE step_executions (
         execution_id {uuid} NOT NULL,
         path {text} NOT NULL,
@@ -86,7 +87,7 @@ const STATEMENTS: &[&str] = &[
         started_at {int},
         completed_at {int},
         PRIMARY KEY (execution_id, path, attempt)
-    ){clustered}",
+    )",
     "CREATE INDEX step_executions_seq ON step_executions (execution_id, seq)",
     "CREATE INDEX step_executions_wake ON step_executions (wake_at, partition)
         WHERE wake_at IS NOT NULL AND status IN ('waiting', 'retrying')",
