@@ -26,6 +26,8 @@ pub struct File {
     pub workflows: Vec<Workflow>,
     /// `task NAME { config {…} output {…} }`: remote handlers' types.
     pub tasks: Vec<TaskDecl>,
+    /// Items of the language that this compiler does not run yet (`test`): reported by `check`.
+    pub reserved: Vec<Name>,
 }
 
 /// `workflow NAME { … }`.
@@ -121,6 +123,7 @@ pub enum StmtKind {
     /// `fail message [code C] [cause E]`.
     Fail { message: Expr, code: Option<Expr>, cause: Option<Expr> },
     /// A statement of the language that this compiler does not run yet (`match`, `try`, …): reported by `check`.
+    /// An empty keyword is a statement that could not be read: it is reported already, and what it declares is not known.
     Reserved { keyword: Name },
 }
 

@@ -18,7 +18,6 @@ mod render;
 mod report;
 mod source;
 mod statements;
-mod stub;
 #[cfg(test)]
 mod tests;
 mod toml;
@@ -31,9 +30,8 @@ pub use check::codes::code_titles;
 pub use compile::{Compiled, compile};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use draft::{Draft, DraftStep, render_draft};
-pub use dsl::{MAX_EXPR_DEPTH, parse_expr, parse_template, parse_type};
+pub use dsl::{MAX_EXPR_DEPTH, parse_expr, parse_flow, parse_template, parse_type};
 pub use lower::lower;
 pub use render::render;
 pub use report::{Report, ReportLabel, report};
 pub use source::{MAX_NESTING, MAX_SOURCE_BYTES, MAX_STEPS, Notation, Source};
-pub use stub::parse_flow;

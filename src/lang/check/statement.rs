@@ -85,7 +85,9 @@ impl Checker<'_> {
 
     fn reserved(&mut self, keyword: &Name) {
         let word = &*keyword.value;
-        if LATER_STATEMENTS.contains(&word) {
+        if word.is_empty() {
+            // It could not be read, and the parser has said so.
+        } else if LATER_STATEMENTS.contains(&word) {
             self.error(NOT_SUPPORTED, format!("`{word}` is not supported by this version"), keyword.span);
         } else {
             let error = Diagnostic::error(UNKNOWN_STATEMENT, format!("`{word}` begins no statement"), keyword.span);

@@ -23,6 +23,8 @@ pub const LATER_STATEMENTS: &[&str] = &[
     "test",
     "concurrency",
     "undo",
+    "keep going",
+    "parallel first",
 ];
 
 /// Policies of a step.
@@ -35,6 +37,7 @@ pub const LATER_POLICIES: &[&str] = &[
     "idempotent",
     "at",
     "at_most_once",
+    "at most once",
     "heartbeat",
     "priority",
     "cache",

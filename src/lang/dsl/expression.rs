@@ -61,6 +61,11 @@ impl Nest {
     }
 }
 
+/// The expression of an `expr` pair of a text that begins at byte `base`.
+pub fn expr_of(pair: Pair<'_, Rule>, base: usize, sink: &mut Sink) -> Expr {
+    Builder { base, nest: Nest::default(), sink }.expr(pair).0
+}
+
 /// The text of a `key` pair.
 pub fn key_of(pair: &Pair<'_, Rule>, base: usize, sink: &mut Sink) -> Arc<str> {
     let Some(inner) = pair.clone().into_inner().next() else { return Arc::from(pair.as_str()) };

@@ -5,10 +5,15 @@
 //!
 //! Invariant: ends on any text, with recursion bounded by [`super::MAX_NESTING`]; never panics; decides nothing that `check` can.
 
+mod entries;
 mod expression;
 mod failure;
+mod item;
+mod parser;
+mod policy;
 mod scan;
 mod sink;
+mod statement;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -16,13 +21,34 @@ mod types;
 
 use crate::expr::{Expr, ExprKind, Span, TemplatePart, Type};
 
+use super::ast::File;
 use super::grammar::Rule;
-use super::{Diagnostic, MAX_SOURCE_BYTES, codes};
+use super::{Diagnostic, MAX_SOURCE_BYTES, Source, codes};
 
 pub use expression::MAX_EXPR_DEPTH;
 
 use expression::Nest;
 use sink::Sink;
+
+/// Parses a source in the flow language. Always gives what could be read; what is wrong is in the diagnostics, in the order of
+/// the text.
+pub fn parse_flow(source: &Source) -> (File, Vec<Diagnostic>) {
+    let mut sink = Sink::default();
+    let text = &*source.text;
+    if too_long(text, 0, &mut sink) {
+        return (File::default(), sink.into_sorted());
+    }
+    let scanned = scan::scan(text, 0);
+    let too_deep = scanned.too_deep;
+    sink.extend(scanned.diagnostics);
+    if too_deep {
+        return (File::default(), sink.into_sorted());
+    }
+    let tokens = entries::Tokens { text, all: &scanned.tokens };
+    let mut parser = parser::Parser { tokens, sink };
+    let file = parser.file();
+    (file, parser.sink.into_sorted())
+}
 
 /// Parses an expression. Places in the tree and in the diagnostics are offset by `base`. No tree means there is an error.
 pub fn parse_expr(text: &str, base: usize) -> (Option<Expr>, Vec<Diagnostic>) {

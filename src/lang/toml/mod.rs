@@ -36,7 +36,7 @@ pub fn parse_toml(source: &Source) -> (File, Vec<Diagnostic>) {
         Ok(table) => {
             let mut reader = Reader { text, diagnostics: Vec::new() };
             let workflow = reader.workflow(table.get_ref());
-            let file = File { workflows: vec![workflow], tasks: Vec::new() };
+            let file = File { workflows: vec![workflow], ..File::default() };
             (file, reader.diagnostics)
         }
         Err(error) => (File::default(), vec![syntax_error(&error, text)]),

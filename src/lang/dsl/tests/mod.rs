@@ -1,3 +1,4 @@
 //! The parser's tests: one module for each part of the language.
 
 mod expression;
+mod statement;

@@ -1,0 +1,154 @@
+//! Blocks to entries: where one ends and the next begins.
+
+use std::ops::Range;
+
+use super::scan::{Kind, Token};
+
+/// Words that go on after the `}` of a block, on the same line or the next.
+const GOES_ON: &[&str] = &["else", "catch", "finally"];
+
+/// Policies of one word, which end a list of names.
+const FLAGS: &[&str] = &["irreversible", "idempotent"];
+
+/// A text and its tokens.
+#[derive(Clone, Copy)]
+pub struct Tokens<'t> {
+    /// The text.
+    pub text: &'t str,
+    /// Its tokens.
+    pub all: &'t [Token],
+}
+
+impl<'t> Tokens<'t> {
+    /// The text of token `at`; empty past the end.
+    pub fn text_of(&self, at: usize) -> &'t str {
+        self.all.get(at).map_or("", |token| &self.text[token.start..token.end])
+    }
+
+    /// The word that token `at` is.
+    pub fn word(&self, at: usize) -> Option<&'t str> {
+        self.all.get(at).filter(|token| token.kind == Kind::Word).map(|_| self.text_of(at))
+    }
+
+    /// Whether token `at` is this sign.
+    pub fn is_sign(&self, at: usize, sign: &str) -> bool {
+        self.all.get(at).is_some_and(|token| token.kind == Kind::Sign) && self.text_of(at) == sign
+    }
+
+    /// The entries between two tokens.
+    pub fn entries(&self, within: Range<usize>) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        let mut at = within.start;
+        while at < within.end {
+            if matches!(self.all[at].kind, Kind::Newline | Kind::Comma) {
+                at += 1;
+                continue;
+            }
+            let end = self.entry_end(at, within.end);
+            found.push(at..end);
+            at = end.max(at + 1);
+        }
+        found
+    }
+
+    fn entry_end(&self, start: usize, limit: usize) -> usize {
+        let mut at = start;
+        while at < limit {
+            let token = self.all[at];
+            at = match token.kind {
+                Kind::Open(_) => (token.mate + 1).max(at + 1),
+                Kind::Newline => match self.next_line(start, at, limit) {
+                    Some(next) => next,
+                    None => return at,
+                },
+                Kind::Comma if self.list_goes_on(start, at, limit) => at + 1,
+                Kind::Comma => return at,
+                _ => at + 1,
+            };
+        }
+        limit
+    }
+
+    /// Where the entry goes on after the line end at `at`, if it does.
+    fn next_line(&self, start: usize, at: usize, limit: usize) -> Option<usize> {
+        let next = self.skip_lines(at, limit);
+        if next >= limit {
+            return None;
+        }
+        let after_comma = at > start && self.all[at - 1].kind == Kind::Comma;
+        // The `?` of a type at the end of a line is no operator.
+        let nullable = self.is_sign(at.saturating_sub(1), "?")
+            && self.word(start).is_some_and(|word| matches!(word, "input" | "setting" | "output"));
+        let ends_open = at > start && self.is_infix(at - 1) && !nullable;
+        let after_block = at > start && self.all[at - 1].kind == Kind::Close(b'}');
+        let begins_on = self.is_infix(next)
+            || self.all[next].kind == Kind::Open(b'{')
+            || after_block
+                && self.word(next).is_some_and(|word| GOES_ON.contains(&word) && !self.is_sign(next + 1, "="));
+        (after_comma || ends_open || begins_on).then_some(next)
+    }
+
+    fn skip_lines(&self, from: usize, limit: usize) -> usize {
+        (from..limit).find(|at| self.all[*at].kind != Kind::Newline).unwrap_or(limit)
+    }
+
+    /// Whether token `at` is an infix operator, `.`, `?` or `:`.
+    fn is_infix(&self, at: usize) -> bool {
+        match self.all[at].kind {
+            Kind::Sign => !matches!(self.text_of(at), "!" | "=" | "..."),
+            Kind::Word => self.text_of(at) == "in",
+            _ => false,
+        }
+    }
+
+    /// Whether the comma at `at` is one of `after a, b`, rather than the end of the entry.
+    fn list_goes_on(&self, start: usize, at: usize, limit: usize) -> bool {
+        if !self.word(start).is_some_and(|word| matches!(word, "after" | "expect")) {
+            return false;
+        }
+        let next = self.skip_lines(at + 1, limit);
+        if next >= limit || !self.word(next).is_some_and(|word| !FLAGS.contains(&word)) {
+            return false;
+        }
+        let end = self.name_end(next, limit);
+        end >= limit || matches!(self.all[end].kind, Kind::Comma | Kind::Newline | Kind::Close(_))
+    }
+
+    /// The token after the name that begins at `at`: `a`, `a-b`.
+    pub fn name_end(&self, at: usize, limit: usize) -> usize {
+        let mut at = at + 1;
+        while at + 1 < limit && self.is_sign(at, "-") && self.word(at + 1).is_some() {
+            at += 2;
+        }
+        at
+    }
+
+    /// Whether the entry is `key = …`.
+    pub fn is_attribute(&self, entry: &Range<usize>) -> bool {
+        let first = self.all[entry.start].kind;
+        let end = match first {
+            Kind::Word => self.name_end(entry.start, entry.end),
+            Kind::Text => entry.start + 1,
+            _ => return false,
+        };
+        end < entry.end && self.is_sign(end, "=")
+    }
+
+    /// The `{` of the entry that stands in no other bracket.
+    pub fn block_of(&self, entry: &Range<usize>) -> Option<usize> {
+        let mut at = entry.start;
+        while at < entry.end {
+            match self.all[at].kind {
+                Kind::Open(b'{') => return Some(at),
+                Kind::Open(_) => at = (self.all[at].mate + 1).max(at + 1),
+                _ => at += 1,
+            }
+        }
+        None
+    }
+
+    /// Whether something in these tokens has been reported by the scan.
+    pub fn has_bad(&self, tokens: &Range<usize>) -> bool {
+        self.all[tokens.clone()].iter().any(|token| token.kind == Kind::Bad)
+    }
+}

@@ -1,0 +1,225 @@
+//! What stands at the top of a file: workflows, tasks and tests.
+
+use std::ops::Range;
+
+use crate::expr::Type;
+use crate::lang::ast::{Field, File, Name, Spanned, Stmt, StmtKind, TaskDecl, Workflow};
+use crate::lang::grammar::Rule;
+use crate::lang::nearest::{did_you_mean, nearest};
+use crate::lang::{Diagnostic, codes};
+
+use super::parser::Parser;
+use super::scan::Kind;
+use super::{policy, statement};
+
+/// What a file holds.
+const ITEMS: &[&str] = &["workflow", "task", "test"];
+
+/// What a workflow declares.
+const DECLARATIONS: &[&str] = &["input", "output", "setting", "secret", "on"];
+
+impl<'t> Parser<'t> {
+    /// The whole file.
+    pub fn file(&mut self) -> File {
+        let mut file = File::default();
+        let mut entries = std::collections::VecDeque::from(self.tokens.entries(0..self.tokens.all.len()));
+        while let Some(entry) = entries.pop_front() {
+            if self.tokens.all[entry.start].kind == Kind::Bad {
+                continue;
+            }
+            let word = self.tokens.word(entry.start).unwrap_or_default();
+            let meant = if ITEMS.contains(&word) { Some(word) } else { self.unknown_item(&entry) };
+            let left = match meant {
+                Some("workflow") => self.workflow(&entry, &mut file),
+                Some("task") => self.task(&entry, &mut file),
+                Some("test") => self.test(&entry, &mut file),
+                _ => None,
+            };
+            if let Some(left) = left.filter(|left| !left.is_empty()) {
+                if !self.tokens.has_bad(&(left.start..left.start + 1)) {
+                    self.expected("the end of the line", left.start);
+                }
+                entries.push_front(left);
+            }
+        }
+        file
+    }
+
+    /// Reports what is no item; gives what it was most likely meant to be.
+    fn unknown_item(&mut self, entry: &Range<usize>) -> Option<&'static str> {
+        let span = self.span(&(entry.start..entry.start + 1));
+        let shown: String = self.tokens.text_of(entry.start).chars().take(40).collect();
+        let error =
+            Diagnostic::error(codes::UNKNOWN_ITEM, format!("a file holds workflows and tasks, found `{shown}`"), span);
+        let known =
+            statement::WORDS.contains(&&*shown) || policy::WORDS.contains(&&*shown) || DECLARATIONS.contains(&&*shown);
+        self.sink.push(if known {
+            error.help(format!("put `{shown}` into `workflow NAME {{ … }}`"))
+        } else {
+            did_you_mean(error, &shown, ITEMS.iter().copied())
+        });
+        nearest(&shown, ITEMS.iter().copied()).filter(|_| self.tokens.block_of(entry).is_some())
+    }
+
+    /// The name in a head, or nothing where the head is broken or misspelt.
+    fn item_name(&mut self, rule: Rule, head: &Range<usize>) -> Option<Name> {
+        if !ITEMS.contains(&self.tokens.text_of(head.start)) {
+            return None;
+        }
+        self.take(rule, head).map(|mut taken| taken.name())
+    }
+
+    fn workflow(&mut self, entry: &Range<usize>, file: &mut File) -> Option<Range<usize>> {
+        let Some(block) = self.tokens.block_of(entry) else {
+            if self.item_name(Rule::workflow_head, entry).is_some() {
+                self.missing_block(entry);
+            }
+            return None;
+        };
+        let mate = self.tokens.all[block].mate;
+        let name = self.item_name(Rule::workflow_head, &(entry.start..block));
+        let mut workflow = Workflow {
+            name: name.clone().unwrap_or(Spanned { value: "".into(), span: self.span(&(entry.start..block)) }),
+            attributes: Vec::new(),
+            inputs: Vec::new(),
+            output: None,
+            settings: Vec::new(),
+            policies: Vec::new(),
+            body: Vec::new(),
+            flat: false,
+            span: self.span(&(entry.start..mate + 1)),
+        };
+        let mut reserved = Vec::new();
+        let body = self.block_entries(block + 1..mate, &mut |parser, entry| {
+            parser.workflow_entry(entry, &mut workflow, &mut reserved)
+        });
+        reserved.extend(body);
+        workflow.body = reserved;
+        if name.is_some() {
+            file.workflows.push(workflow);
+        }
+        Some(mate + 1..entry.end.max(mate + 1))
+    }
+
+    /// An entry of a workflow that is no statement; false for a statement.
+    fn workflow_entry(&mut self, entry: &Range<usize>, workflow: &mut Workflow, reserved: &mut Vec<Stmt>) -> bool {
+        if self.tokens.is_attribute(entry) {
+            workflow.attributes.extend(self.attribute(entry));
+            return true;
+        }
+        let Some(word) = self.tokens.word(entry.start) else { return false };
+        match word {
+            "input" => workflow.inputs.extend(self.declaration(entry)),
+            "setting" => workflow.settings.extend(self.declaration(entry)),
+            "output" => self.output(entry, workflow),
+            "secret" | "on" => {
+                let rule = if word == "on" { Rule::trigger } else { Rule::secret };
+                if let Some(taken) = self.take(rule, entry) {
+                    self.judge(taken);
+                }
+                let kind = StmtKind::Reserved { keyword: self.keyword(entry.start) };
+                reserved.push(Stmt { kind, span: self.span(entry) });
+            }
+            _ if policy::WORDS.contains(&word) => workflow.policies.extend(self.policy(entry)),
+            _ if statement::WORDS.contains(&word) => return false,
+            _ => {
+                let known: Vec<&'static str> =
+                    statement::WORDS.iter().chain(DECLARATIONS).chain(policy::WORDS).copied().collect();
+                self.unknown_statement(word, entry, &known);
+                let span = self.span(entry);
+                let keyword = Spanned { value: "".into(), span };
+                reserved.push(Stmt { kind: StmtKind::Reserved { keyword }, span });
+            }
+        }
+        true
+    }
+
+    fn declaration(&mut self, entry: &Range<usize>) -> Option<Field> {
+        let span = self.span(entry);
+        if let Some(mut taken) = self.take(Rule::declaration, entry) {
+            let name = taken.name();
+            let ty = self.ty(&mut taken);
+            let default = if taken.pairs.len() == 0 { None } else { Some(self.expr(&mut taken)) };
+            return Some(Field { name, ty, default, span });
+        }
+        // The name is kept, so that what uses it is not told that it does not exist.
+        self.tokens.word(entry.start + 1)?;
+        let end = self.tokens.name_end(entry.start + 1, entry.end);
+        let place = self.span(&(entry.start + 1..end));
+        let name = self.tokens.text[place.start as usize..place.end as usize].into();
+        Some(Field {
+            name: Spanned { value: name, span: place },
+            ty: Spanned { value: Type::Any, span: place },
+            default: None,
+            span,
+        })
+    }
+
+    fn output(&mut self, entry: &Range<usize>, workflow: &mut Workflow) {
+        let Some(mut taken) = self.take(Rule::output, entry) else { return };
+        let ty = self.ty(&mut taken);
+        match &workflow.output {
+            Some(first) => {
+                let span = self.span(&(entry.start..entry.start + 1));
+                let error = Diagnostic::error(codes::DOUBLED, "`output` is declared twice", span);
+                self.sink.push(error.also(first.span, "first here").help("take one of them away"));
+            }
+            None => workflow.output = Some(ty),
+        }
+    }
+
+    fn task(&mut self, entry: &Range<usize>, file: &mut File) -> Option<Range<usize>> {
+        let Some(block) = self.tokens.block_of(entry) else {
+            if self.item_name(Rule::task_head, entry).is_some() {
+                self.missing_block(entry);
+            }
+            return None;
+        };
+        let mate = self.tokens.all[block].mate;
+        let name = self.item_name(Rule::task_head, &(entry.start..block));
+        let (mut config, mut output) = (None, None);
+        let body = block + 1..mate;
+        let lines: Vec<_> = self.tokens.entries(body.clone());
+        let whole = lines.first().map(|first| first.start..lines.last().map_or(first.end, |last| last.end));
+        if let Some(mut taken) = whole.and_then(|whole| self.take(Rule::task_body, &whole)) {
+            let base = taken.base();
+            while let Some(part) = taken.pairs.next() {
+                let slot = if part.as_rule() == Rule::task_config { &mut config } else { &mut output };
+                let ty = part.into_inner().next().map(|ty| self.type_in(ty, base));
+                *slot = slot.take().or(ty);
+            }
+        }
+        let span = self.span(&(entry.start..mate + 1));
+        file.tasks.extend(name.map(|name| TaskDecl { name, config, output, span }));
+        Some(mate + 1..entry.end.max(mate + 1))
+    }
+
+    fn test(&mut self, entry: &Range<usize>, file: &mut File) -> Option<Range<usize>> {
+        let Some(block) = self.tokens.block_of(entry) else {
+            if self.take(Rule::test_head, entry).is_some() {
+                self.missing_block(entry);
+            }
+            return None;
+        };
+        let mate = self.tokens.all[block].mate;
+        self.take(Rule::test_head, &(entry.start..block));
+        for inner in self.tokens.entries(block + 1..mate) {
+            let word = self.tokens.word(inner.start).unwrap_or_default();
+            let rule = match word {
+                "given" => Rule::given,
+                "mock" => Rule::mock,
+                "refuse" | "approve" => Rule::verdict,
+                "expect" => Rule::expectation,
+                _ => {
+                    self.unknown_statement(word, &inner, &["given", "mock", "refuse", "approve", "expect"]);
+                    continue;
+                }
+            };
+            if let Some(taken) = self.take(rule, &inner) {
+                self.judge(taken);
+            }
+        }
+        file.reserved.push(self.keyword(entry.start));
+        Some(mate + 1..entry.end.max(mate + 1))
+    }
+}
