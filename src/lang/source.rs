@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::expr::Span;
+
+use super::{Diagnostic, codes};
+
 /// The largest source, in bytes.
 pub const MAX_SOURCE_BYTES: usize = 2 * 1024 * 1024;
 
@@ -53,4 +57,28 @@ pub struct Source {
     pub notation: Notation,
     /// The text, line ends as they came.
     pub text: Arc<str>,
+}
+
+impl Source {
+    /// The source that a file's bytes are. A byte-order mark is left out. What is too large, or no UTF-8, is refused, and the
+    /// diagnostic says where.
+    pub fn from_bytes(name: &str, notation: Notation, bytes: &[u8]) -> Result<Self, Diagnostic> {
+        if bytes.len() > MAX_SOURCE_BYTES {
+            let message = format!("the source has {} bytes, and {MAX_SOURCE_BYTES} is the most", bytes.len());
+            let error = Diagnostic::error(codes::SOURCE_TOO_LARGE, message, Span::default());
+            return Err(error.help("split it into several workflows"));
+        }
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Self { name: name.into(), notation, text: text.into() }),
+            Err(error) => Err(not_utf8(bytes, error.valid_up_to())),
+        }
+    }
+}
+
+fn not_utf8(bytes: &[u8], at: usize) -> Diagnostic {
+    let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+    let found = bytes.get(at).copied().unwrap_or_default();
+    let message = format!("the source is not UTF-8: byte {at}, on line {line}, is 0x{found:02X}");
+    Diagnostic::error(codes::NOT_UTF8, message, Span::new(at, at + 1)).help("save the file as UTF-8")
 }

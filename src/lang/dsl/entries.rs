@@ -107,7 +107,7 @@ impl<'t> Tokens<'t> {
             return false;
         }
         let next = self.skip_lines(at + 1, limit);
-        if next >= limit || !self.word(next).is_some_and(|word| !FLAGS.contains(&word)) {
+        if next >= limit || self.word(next).is_none_or(|word| FLAGS.contains(&word)) {
             return false;
         }
         let end = self.name_end(next, limit);

@@ -183,7 +183,7 @@ impl<'t> Parser<'t> {
         let whole = lines.first().map(|first| first.start..lines.last().map_or(first.end, |last| last.end));
         if let Some(mut taken) = whole.and_then(|whole| self.take(Rule::task_body, &whole)) {
             let base = taken.base();
-            while let Some(part) = taken.pairs.next() {
+            for part in taken.pairs.by_ref() {
                 let slot = if part.as_rule() == Rule::task_config { &mut config } else { &mut output };
                 let ty = part.into_inner().next().map(|ty| self.type_in(ty, base));
                 *slot = slot.take().or(ty);

@@ -95,6 +95,7 @@ impl Scanner<'_> {
         let start = self.at;
         match next {
             ' ' | '\t' | '\r' => self.at += 1,
+            '\u{feff}' if start == 0 => self.at += next.len_utf8(),
             '\n' => self.push(Kind::Newline, 1),
             '#' => self.at += self.text[start..].find('\n').unwrap_or(self.text.len() - start),
             ',' => self.push(Kind::Comma, 1),
