@@ -149,7 +149,8 @@ impl<'t> Taken<'t> {
 
 /// The pairs inside of the rule that was asked for.
 fn inner(mut pairs: Pairs<'_, Rule>) -> std::vec::IntoIter<Pair<'_, Rule>> {
-    let inner = pairs.next().map(|pair| pair.into_inner().filter(|pair| pair.as_rule() != Rule::EOI).collect());
+    let inner: Option<Vec<_>> =
+        pairs.next().map(|pair| pair.into_inner().filter(|pair| pair.as_rule() != Rule::EOI).collect());
     inner.unwrap_or_default().into_iter()
 }
 
