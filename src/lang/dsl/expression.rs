@@ -87,7 +87,9 @@ pub fn key_of(pair: &Pair<'_, Rule>, base: usize, sink: &mut Sink) -> Arc<str> {
 /// Entries of `{ }` may be apart by a comma or by a line end; the grammar lets them stand without either.
 pub fn check_commas(text: &str, places: &[pest::Span<'_>], base: usize, sink: &mut Sink) {
     for pair in places.windows(2) {
-        let between = &text[pair[0].end()..pair[1].start()];
+        // What pest gives ends after the spaces that follow.
+        let end = pair[0].start() + pair[0].as_str().trim_end().len();
+        let between = &text[end..pair[1].start()];
         if !between.contains([',', '\n']) {
             let span = Span::new(base + pair[1].start(), base + pair[1].end());
             let word: String =

@@ -1,0 +1,112 @@
+//! What no text may do: exhaust the stack, run without end, or panic.
+
+use proptest::prelude::*;
+
+use crate::lang::{
+    Diagnostic, MAX_SOURCE_BYTES, Notation, Source, codes, parse_expr, parse_flow, parse_template, parse_type, render,
+    report,
+};
+
+const LEVELS: usize = 100_000;
+
+fn source(text: &str) -> Source {
+    Source { name: "a.flow".into(), notation: Notation::Flow, text: text.into() }
+}
+
+/// The codes that an expression gets, alone and in a workflow.
+fn codes_of(text: &str) -> Vec<&'static str> {
+    let (expr, alone) = parse_expr(text, 0);
+    assert!(expr.is_none());
+    let (_, inside) = parse_flow(&source(&format!("workflow w {{\n  let x = {text}\n}}\n")));
+    assert!(!inside.is_empty());
+    alone.iter().map(|diagnostic| diagnostic.code).collect()
+}
+
+#[test]
+fn a_hundred_thousand_levels_give_one_clear_diagnostic() {
+    for text in ["(", "[", "{ a: ", "f(", "a[", "\"${"] {
+        assert_eq!(codes_of(&text.repeat(LEVELS)), [codes::NESTED_TOO_DEEP], "{text}");
+    }
+    for text in ["!", "-"] {
+        assert_eq!(codes_of(&format!("{}a", text.repeat(LEVELS))), [codes::EXPRESSION_TOO_LARGE], "{text}");
+    }
+    for (text, last) in [("a ? b : ", "c"), ("a.", "b")] {
+        assert_eq!(codes_of(&format!("{}{last}", text.repeat(LEVELS))), [codes::EXPRESSION_TOO_LARGE], "{text}");
+    }
+}
+
+#[test]
+fn a_long_chain_of_operators_is_refused_and_its_tree_is_never_deep() {
+    let (expr, found) = parse_expr("a+".repeat(LEVELS).trim_end_matches('+'), 0);
+    assert!(expr.is_none());
+    assert!(found.iter().all(|diagnostic| diagnostic.code == codes::EXPRESSION_TOO_LARGE));
+}
+
+#[test]
+fn nested_types_and_blocks_are_bounded() {
+    let (ty, found) = parse_type(&"list<".repeat(LEVELS), 0);
+    assert!(ty.is_none());
+    assert_eq!(found.iter().map(|one| one.code).collect::<Vec<_>>(), [codes::NESTED_TOO_DEEP]);
+    let (_, found) = parse_flow(&source(&format!("workflow w {{\n{}", "if a {\n".repeat(LEVELS))));
+    assert_eq!(found.iter().map(|one| one.code).collect::<Vec<_>>(), [codes::NESTED_TOO_DEEP]);
+}
+
+#[test]
+fn a_source_that_is_too_large_or_no_utf8_is_refused_with_its_place() {
+    let refused = |bytes: &[u8]| Source::from_bytes("a.flow", Notation::Flow, bytes).unwrap_err();
+    assert_eq!(refused(&vec![b' '; 10_000_000]).code, codes::SOURCE_TOO_LARGE);
+    let error = refused(b"workflow a {\n  \xff }");
+    assert_eq!((error.code, error.labels[0].span.start), (codes::NOT_UTF8, 15));
+    assert!(error.message.contains("line 2"));
+    assert!(parse_flow(&source(&" ".repeat(MAX_SOURCE_BYTES + 1))).1[0].code == codes::SOURCE_TOO_LARGE);
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_are_taken() {
+    let text = "\u{feff}workflow a {\r\n  let x = 1\r\n  return { x: x }\r\n}\r\n";
+    assert_eq!(parse_flow(&source(text)).1, []);
+    let read = Source::from_bytes("a.flow", Notation::Flow, text.as_bytes()).unwrap();
+    assert!(read.text.starts_with("workflow"));
+}
+
+#[test]
+fn control_characters_are_reported_by_their_number() {
+    let found = parse_flow(&source("workflow a {\n  let x = \0 1\n}\n")).1;
+    assert_eq!(found[0].message, "unexpected control character U+0000");
+}
+
+fn whole(text: &str) -> Vec<Diagnostic> {
+    let source = source(text);
+    let (_, found) = parse_flow(&source);
+    render(&source, &found[..found.len().min(3)], false);
+    report(&source, &found);
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn any_text_is_parsed_to_an_end(text in "\\PC{0,200}") {
+        whole(&text);
+        parse_expr(&text, 7);
+        parse_template(&text, 7);
+        parse_type(&text, 7);
+    }
+
+    #[test]
+    fn any_signs_are_parsed_to_an_end(text in "[a-c0-9 \"$#(){}\\[\\]<>?:.,=+!|&\n\\\\r-]{0,120}") {
+        whole(&format!("workflow w {{\n{text}"));
+        parse_expr(&text, 0);
+        parse_template(&text, 0);
+        parse_type(&text, 0);
+    }
+
+    #[test]
+    fn a_mutated_source_is_parsed_to_an_end(at in 0usize..4000, cut in 0usize..40, put in "[\"{}()\\[\\]$,:=\na-z]{0,6}") {
+        let text = include_str!("sources/whole.flow");
+        let start = (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let end = (start + cut..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+        whole(&format!("{}{put}{}", &text[..start], &text[end..]));
+    }
+}
