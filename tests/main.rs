@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics fails, as it should")]
 
+mod api;
+mod api_bad_requests;
+mod api_document;
 mod expressions;
 mod functions_reference;
 mod layout;

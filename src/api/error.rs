@@ -188,8 +188,10 @@ impl Problem {
         if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
             return Self::parameter(name, reason);
         }
-        if let Some(ParsePathError { name, reason }) = error.downcast_ref() {
-            return Self::parameter(name, reason);
+        if let Some(ParsePathError { reason, .. }) = error.downcast_ref() {
+            // In a path the framework knows parameters by their position; the type's name is what we call it.
+            let name = reason.strip_prefix("failed to parse \"").and_then(|rest| rest.split('"').next());
+            return Self::parameter(name.unwrap_or("path"), reason);
         }
         if let Some(ContentTypeError::NotSupported { content_type }) = error.downcast_ref() {
             return Self::unsupported_media_type(content_type);

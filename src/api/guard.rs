@@ -148,3 +148,29 @@ fn without_port(host: &str) -> &str {
         _ => host,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use poem::endpoint::make_sync;
+    use poem::test::TestClient;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_a_problem_and_the_next_request_is_served() {
+        let handler = make_sync(|request: Request| {
+            assert!(request.uri().path() != "/bad", "a mistake of ours");
+            "well"
+        });
+        let client = TestClient::new(Guard::new(handler, None));
+        let response = client.get("/bad").send().await;
+        response.assert_status(poem::http::StatusCode::INTERNAL_SERVER_ERROR);
+        response.assert_content_type("application/problem+json");
+        client.get("/good").send().await.assert_text("well").await;
+    }
+
+    #[test]
+    fn a_port_is_cut_off_and_an_address_is_not() {
+        assert_eq!(["a:80", "[::1]:80", "[::1]", "a"].map(without_port), ["a", "[::1]", "[::1]", "a"]);
+    }
+}

@@ -22,7 +22,7 @@ use poem::endpoint::make_sync;
 use poem::http::header;
 use poem::middleware::Compression;
 use poem::web::CompressionAlgo;
-use poem::{Endpoint, EndpointExt, Response, Route};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 
 use crate::service::Service;
@@ -106,8 +106,10 @@ pub fn app(parts: Parts) -> impl Endpoint<Output = Response> + 'static {
         .at("/", make_sync(|_| redirect("/docs")))
         .at("/docs", page(api.swagger_ui_html()))
         .at("/openapi.json", api.spec_endpoint());
+    let api = Arc::new(api.into_endpoint().map_to_response());
     let routes = if parts.demo { routes.nest("/demo", demo_routes()) } else { routes };
-    let routes = routes.nest("/", api);
+    let routes =
+        routes.nest_no_strip("/api", api.clone()).nest_no_strip("/health", api.clone()).nest_no_strip("/metrics", api);
     let compressed = Capped::new(routes, parts.body_bytes).with(Compression::new().algorithms([CompressionAlgo::GZIP]));
     Guard::new(compressed, parts.allowed_hosts.map(Into::into))
 }

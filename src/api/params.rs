@@ -102,7 +102,7 @@ parameter!(
 );
 parameter!(
     /// An execution's id.
-    Id(ExecutionId), "execution_id", MetaSchema::new_with_format("string", "uuid"), "the UUID of an execution",
+    Id(ExecutionId), "id", MetaSchema::new_with_format("string", "uuid"), "the UUID of an execution",
     |text| uuid::Uuid::parse_str(text).ok().map(ExecutionId)
 );
 parameter!(

@@ -31,13 +31,13 @@ enum Deleted {
     Gone,
 }
 
-#[OpenApi(prefix_path = "/api/v1/workflows/:id/steps", tag = "Tag::Workflows")]
+#[OpenApi(prefix_path = "/api/v1/workflows", tag = "Tag::Workflows")]
 impl Steps {
     /// Add a step
     ///
     /// To the workflow's draft. For an active workflow made through this API it opens a draft beside the active version,
     /// which goes on as it is until the draft is activated.
-    #[oai(path = "/", method = "post", operation_id = "step_create")]
+    #[oai(path = "/:id/steps", method = "post", operation_id = "step_create")]
     async fn create(
         &self,
         /// The workflow's id or name.
@@ -52,7 +52,7 @@ impl Steps {
     /// List the steps
     ///
     /// Of the draft where there is one, else of the active version; or of the version that is named.
-    #[oai(path = "/", method = "get", operation_id = "step_list")]
+    #[oai(path = "/:id/steps", method = "get", operation_id = "step_list")]
     async fn list(
         &self,
         /// The workflow's id or name.
@@ -68,7 +68,7 @@ impl Steps {
     /// Show a step
     ///
     /// Of the draft where there is one, else of the active version.
-    #[oai(path = "/:step_id", method = "get", operation_id = "step_find")]
+    #[oai(path = "/:id/steps/:step_id", method = "get", operation_id = "step_find")]
     async fn find(
         &self,
         /// The workflow's id or name.
@@ -82,7 +82,7 @@ impl Steps {
     /// Change a step
     ///
     /// In the draft; opens one beside the active version where there is none.
-    #[oai(path = "/:step_id", method = "patch", operation_id = "step_update")]
+    #[oai(path = "/:id/steps/:step_id", method = "patch", operation_id = "step_update")]
     async fn update(
         &self,
         /// The workflow's id or name.
@@ -97,7 +97,7 @@ impl Steps {
     /// Delete a step
     ///
     /// From the draft; opens one beside the active version where there is none.
-    #[oai(path = "/:step_id", method = "delete", operation_id = "step_delete")]
+    #[oai(path = "/:id/steps/:step_id", method = "delete", operation_id = "step_delete")]
     async fn delete(
         &self,
         /// The workflow's id or name.

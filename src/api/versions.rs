@@ -17,18 +17,18 @@ use super::params::VersionNumber;
 /// The endpoints of versions.
 pub struct Versions(pub Arc<Service>);
 
-#[OpenApi(prefix_path = "/api/v1/workflows/:name/versions", tag = "Tag::Workflows")]
+#[OpenApi(prefix_path = "/api/v1/workflows", tag = "Tag::Workflows")]
 impl Versions {
     /// List the versions of a workflow
     ///
     /// Newest first.
-    #[oai(path = "/", method = "get", operation_id = "version_list")]
+    #[oai(path = "/:id/versions", method = "get", operation_id = "version_list")]
     async fn list(
         &self,
-        /// The workflow's name or id.
-        name: Path<String>,
+        /// The workflow's id or name.
+        id: Path<String>,
     ) -> Result<Json<VersionListDto>, ReadFailure> {
-        let (workflow, versions) = self.0.version_list(&name.0).await?;
+        let (workflow, versions) = self.0.version_list(&id.0).await?;
         let versions: Vec<_> = versions.into_iter().map(|version| VersionDto::of(&workflow, version)).collect();
         let count = versions.len() as u64;
         Ok(Json(VersionListDto { versions, count }))
@@ -37,45 +37,45 @@ impl Versions {
     /// Show a version
     ///
     /// With the JSON Schema of its input. A version never changes.
-    #[oai(path = "/:version", method = "get", operation_id = "version_find")]
+    #[oai(path = "/:id/versions/:version", method = "get", operation_id = "version_find")]
     async fn find(
         &self,
-        /// The workflow's name or id.
-        name: Path<String>,
+        /// The workflow's id or name.
+        id: Path<String>,
         /// The version's number.
         version: Path<VersionNumber>,
     ) -> Result<Json<VersionDto>, ReadFailure> {
-        let (workflow, version) = self.0.version_find(&name.0, version.0.0).await?;
+        let (workflow, version) = self.0.version_find(&id.0, version.0.0).await?;
         Ok(Json(VersionDto::of(&workflow, version)))
     }
 
     /// Show the source of a version
     ///
     /// The text as it came. Of a workflow made step by step, its steps in the flat notation.
-    #[oai(path = "/:version/source", method = "get", operation_id = "version_source")]
+    #[oai(path = "/:id/versions/:version/source", method = "get", operation_id = "version_source")]
     async fn source(
         &self,
-        /// The workflow's name or id.
-        name: Path<String>,
+        /// The workflow's id or name.
+        id: Path<String>,
         /// The version's number.
         version: Path<VersionNumber>,
     ) -> Result<PlainText<String>, ReadFailure> {
-        let (_, version) = self.0.version_find(&name.0, version.0.0).await?;
+        let (_, version) = self.0.version_find(&id.0, version.0.0).await?;
         Ok(PlainText(version.source.to_string()))
     }
 
     /// Show the plan of a version
     ///
     /// What the source compiles to, and what executions of the version are pinned to.
-    #[oai(path = "/:version/plan", method = "get", operation_id = "version_plan")]
+    #[oai(path = "/:id/versions/:version/plan", method = "get", operation_id = "version_plan")]
     async fn plan(
         &self,
-        /// The workflow's name or id.
-        name: Path<String>,
+        /// The workflow's id or name.
+        id: Path<String>,
         /// The version's number.
         version: Path<VersionNumber>,
     ) -> Result<Json<JsonDto>, ReadFailure> {
-        let (_, version) = self.0.version_find(&name.0, version.0.0).await?;
+        let (_, version) = self.0.version_find(&id.0, version.0.0).await?;
         Ok(Json(Any(serde_json::to_value(&*version.plan).unwrap_or_default())))
     }
 }
