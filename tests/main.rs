@@ -17,5 +17,6 @@ mod store_reads;
 mod store_recovery;
 mod store_workflows;
 mod support;
+mod watch;
 mod worker;
 mod worker_http;
