@@ -197,7 +197,6 @@ impl Committer {
         let mut backoff = Backoff::new();
         loop {
             backoff.wait(&*self.shared.ports.clock).await;
-            self.turn_away(&mut dropped);
             // A commit of no rows: whether the database answers, and what is still owned.
             let probe = Commit { leases: self.shared.ownership.leases(), ..Commit::default() };
             match self.shared.ports.store.commit(&probe).await {
@@ -205,7 +204,10 @@ impl Committer {
                     self.lose(&committed.fenced);
                     return self.read_again(dropped);
                 }
-                Err(error) => tracing::warn!(%error, "the database is away"),
+                Err(error) => {
+                    tracing::warn!(%error, "the database is away");
+                    self.turn_away(&mut dropped);
+                }
             }
         }
     }

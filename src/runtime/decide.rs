@@ -97,7 +97,8 @@ impl Live {
         ChildRequest { parent: self.id, start, check }
     }
 
-    fn ending(&self) -> Ending {
+    /// What is told of its end.
+    pub fn ending(&self) -> Ending {
         let event = self.parent.as_ref().and_then(|parent| {
             let (output, error) = (self.state.output(), self.state.error());
             child_outcome(parent, self.id, self.state.status(), output, error, self.started_at.unwrap_or(self.touched))

@@ -43,7 +43,7 @@ pub(super) async fn run(
 }
 
 /// Starts a child, or finds it; its end, or the reason why there is none, is the outcome of the parent's step.
-async fn start(shared: &Shared, versions: &Versions, request: ChildRequest) {
+async fn start(shared: &Shared, versions: &Versions, mut request: ChildRequest) {
     let mut backoff = Backoff::new();
     loop {
         match try_start(shared, versions, &request).await {
@@ -53,6 +53,8 @@ async fn start(shared: &Shared, versions: &Versions, request: ChildRequest) {
                 tracing::warn!(child = %request.start.child, %error, "a child can't be started; trying again")
             }
         }
+        // The start that failed may have been recorded all the same.
+        request.check = true;
         backoff.wait(&*shared.ports.clock).await;
     }
 }

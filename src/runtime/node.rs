@@ -103,6 +103,11 @@ impl Node {
         self.shared.tasks.close();
     }
 
+    /// Waits until this node has ended: drained, killed, or dead in a simulation.
+    pub async fn stopped(&self) {
+        self.shared.killed.cancelled().await;
+    }
+
     /// Waits until another process has taken over partitions of this one, and gives them. This node no longer acts for them.
     pub async fn fenced(&self) -> Vec<PartitionId> {
         let mut lost = self.shared.ownership.lost();

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::engine::{Event, ExecutionStatus, TimerTarget};
 use crate::expr::Timestamp;
 use crate::ids::{Attempt, ExecutionId, StepPath};
-use crate::service::ports::{AttemptKey, DueTimer, RuntimeError, Started};
+use crate::service::ports::{AttemptKey, DueTimer, RuntimeError};
 
 use super::live::Live;
 use super::loader::Wanted;
@@ -137,8 +137,9 @@ impl Shard {
     fn start(&mut self, job: StartJob) {
         let (id, now) = (job.execution.id, self.shared.now());
         if self.slots.contains_key(&id) {
-            let _ = job.answer.send(Ok(Started::Existing(job.execution)));
-            return;
+            // What is in memory may never be written: whoever starts it again looks at the rows first.
+            let why = format!("execution {id} is being started or read; try again");
+            return drop(job.answer.send(Err(RuntimeError::Unavailable(why))));
         }
         if job.execution.scheduled_at.is_some_and(|at| at > now) {
             return self.record_pending(job);
@@ -303,6 +304,9 @@ impl Shard {
             }
         }
         let terminal = live.state.status().is_terminal();
+        if terminal && loading.discarded {
+            self.tell_of_end(&live);
+        }
         self.insert(id, live);
         if resend {
             self.resend_one(id, now);
@@ -313,6 +317,15 @@ impl Shard {
         });
         if terminal {
             self.ended.push_back((0, id));
+        }
+    }
+
+    /// Its end was committed by a commit that seemed to fail, so that nobody was told.
+    fn tell_of_end(&self, live: &Live) {
+        self.shared.audience.ended(live.id);
+        let ending = live.ending();
+        if let (Some(parent), Some(event)) = (ending.parent, ending.event) {
+            self.shared.apply(parent.execution, Job::event(event));
         }
     }
 

@@ -1,0 +1,240 @@
+//! The runtime over a store in memory and simulated workers, in virtual time.
+
+use std::time::Duration;
+
+use stepwell::engine::{Control, ExecutionStatus};
+use stepwell::expr::Value;
+use stepwell::service::ports::{Progress, Runtime, RuntimeError, Started};
+
+use crate::sim::world::{Crashes, World, expected, jobs, simulate};
+
+#[test]
+fn every_shape_of_workflow_runs_to_its_end() {
+    let endings = expected(7);
+    for (key, workflow, _) in jobs(7) {
+        let ending = &endings[&key];
+        let status = if workflow == "fails" { ExecutionStatus::Failed } else { ExecutionStatus::Completed };
+        assert_eq!(ending.status, status, "{workflow}: {ending:?}");
+    }
+    let value = |key: &str| endings[key].output.as_ref().unwrap().get("value").cloned();
+    assert_eq!(value("job 0"), Some(Value::Int(4)));
+    assert_eq!(value("job 3"), Some(Value::Int(5)));
+    assert_eq!(endings["job 6"].error.as_deref(), Some("BAD"));
+}
+
+#[test]
+fn ten_steps_take_eleven_commits() {
+    simulate(async {
+        let mut world = World::new(1, true, Crashes::Never);
+        let text: String = (1..=10).map(|n| format!("step s{n}: work {{ value = {n} }}\n")).collect();
+        world.store.publish(&crate::sim::plans::compiled(&format!("workflow ten {{\ninput n: int\n{text}}}"))[0]);
+        let node = world.node().await;
+        let before = world.store.rows().commits;
+        let id = world.start(&node, "ten", 1, "key").await.unwrap();
+        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+        assert_eq!(world.store.rows().commits - before, 11);
+    });
+}
+
+#[test]
+fn a_key_that_is_taken_gives_the_execution_that_is_there() {
+    simulate(async {
+        let mut world = World::new(1, true, Crashes::Never);
+        let node = world.node().await;
+        let (first, plan) = world.execution("sequence", 1, Some("key"));
+        let (second, _) = world.execution("sequence", 2, Some("key"));
+        assert!(matches!(node.start(first.clone(), plan.clone()).await.unwrap(), Started::New(_)));
+        let Started::Existing(there) = node.start(second.clone(), plan).await.unwrap() else {
+            panic!("it was started")
+        };
+        assert_eq!(there.id, first.id);
+        assert!(node.wait_ended(first.id, Duration::from_secs(60)).await.unwrap());
+        assert_eq!(world.find(second.id), None);
+        assert!(world.queue.dispatched().iter().all(|key| key.execution == first.id), "the twin acted");
+        world.check();
+    });
+}
+
+#[test]
+fn a_start_for_later_is_a_row_alone_until_its_time() {
+    simulate(async {
+        let mut world = World::new(1, true, Crashes::Never);
+        let node = world.node().await;
+        let (mut execution, plan) = world.execution("sequence", 1, None);
+        let due = execution.created_at.plus_ms(9_000);
+        execution.scheduled_at = Some(due);
+        let id = execution.id;
+        assert!(matches!(node.start(execution, plan).await.unwrap(), Started::New(_)));
+        assert_eq!(node.live(), 0);
+        assert_eq!(world.find(id).unwrap().status, ExecutionStatus::Pending);
+        assert!(!node.wait_ended(id, Duration::from_secs(8)).await.unwrap());
+        assert!(node.wait_ended(id, Duration::from_secs(10)).await.unwrap());
+        let started_at = world.find(id).unwrap().started_at.unwrap();
+        assert!(started_at >= due && started_at.since_ms(due) < 100, "due {due}, started {started_at}");
+    });
+}
+
+#[test]
+fn what_waits_long_leaves_memory_and_goes_on_in_time() {
+    simulate(async {
+        let mut world = World::new(1, true, Crashes::Never);
+        let node = world.node().await;
+        let id = world.start(&node, "waits", 1, "key").await.unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(node.live(), 0, "it waits for eight seconds and is in memory");
+        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+        let execution = world.find(id).unwrap();
+        assert_eq!(execution.status, ExecutionStatus::Completed);
+        let took = execution.completed_at.unwrap().since_ms(execution.started_at.unwrap());
+        assert!((10_000..10_200).contains(&took), "{took} ms");
+    });
+}
+
+#[test]
+fn what_has_ended_leaves_memory() {
+    simulate(async {
+        let mut world = World::new(1, true, Crashes::Never);
+        let node = world.node().await;
+        let id = world.start(&node, "parent", 1, "key").await.unwrap();
+        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(node.live(), 0);
+    });
+}
+
+#[test]
+fn a_cancel_reaches_the_children_and_is_refused_once_all_has_ended() {
+    simulate(async {
+        let mut world = World::new(1, true, Crashes::Never);
+        let node = world.node().await;
+        let text = "workflow mother { input n: int
+            step kid: workflow { name = \"waits\", input = { n: input.n } } }";
+        world.store.publish(&crate::sim::plans::compiled(text)[0]);
+        let id = world.start(&node, "mother", 1, "key").await.unwrap();
+        // Long enough for both to have left memory.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(node.live(), 0);
+        let cancel = || Control::Cancel { reason: "enough".into() };
+        node.control(id, cancel()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let statuses: Vec<_> = world.store.rows().executions.values().map(|execution| execution.status).collect();
+        assert_eq!(statuses, [ExecutionStatus::Cancelled; 2]);
+        assert!(matches!(node.control(id, cancel()).await, Err(RuntimeError::Refused(_))));
+        world.check();
+    });
+}
+
+#[test]
+fn a_retry_by_hand_goes_on_from_the_failed_step_of_an_execution_that_left_memory() {
+    simulate(async {
+        let mut world = World::new(1, true, Crashes::Never);
+        let node = world.node().await;
+        let id = world.start(&node, "fails", 1, "key").await.unwrap();
+        assert!(node.wait_ended(id, Duration::from_secs(600)).await.unwrap());
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let attempts = || world.queue.dispatched().iter().filter(|key| key.path.as_str() == "b").count();
+        let before = attempts();
+        node.control(id, Control::Retry).await.unwrap();
+        assert!(!world.find(id).unwrap().status.is_terminal());
+        assert!(node.wait_ended(id, Duration::from_secs(600)).await.unwrap());
+        assert!(attempts() > before);
+        assert_eq!(world.queue.dispatched().iter().filter(|key| key.path.as_str() == "a").count(), 1);
+        world.check();
+    });
+}
+
+#[test]
+fn a_control_of_nothing_is_not_found() {
+    simulate(async {
+        let mut world = World::new(1, true, Crashes::Never);
+        let node = world.node().await;
+        let (execution, _) = world.execution("sequence", 1, None);
+        let answer = node.control(execution.id, Control::Retry).await;
+        assert!(matches!(answer, Err(RuntimeError::NotFound(id)) if id == execution.id));
+        let answer = node.wait_ended(execution.id, Duration::from_secs(1)).await;
+        assert!(matches!(answer, Err(RuntimeError::NotFound(_))));
+    });
+}
+
+#[test]
+fn a_watcher_sees_every_row_once_it_is_written() {
+    simulate(async {
+        let mut world = World::new(1, true, Crashes::Never);
+        let node = world.node().await;
+        let (execution, plan) = world.execution("sequence", 1, None);
+        let id = execution.id;
+        let mut progress = node.watch(id).await;
+        node.start(execution, plan).await.unwrap();
+        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+        let (mut steps, mut last) = (Vec::new(), None);
+        while let Ok(seen) = progress.try_recv() {
+            match seen {
+                Progress::Step(row) => steps.push(row.name.to_string()),
+                Progress::Execution(update) => last = Some(update.status),
+                Progress::Log(_) => {}
+            }
+        }
+        assert_eq!(steps, ["a", "half", "b", "say", "c", "d"].map(str::to_owned));
+        assert_eq!(last, Some(ExecutionStatus::Completed));
+    });
+}
+
+#[test]
+fn a_missing_workflow_is_a_failed_step_with_a_clear_message() {
+    simulate(async {
+        let mut world = World::new(1, true, Crashes::Never);
+        let node = world.node().await;
+        let text = "workflow mother { input n: int
+            step kid: workflow { name = \"nobody\", input = { n: input.n } } }";
+        world.store.publish(&crate::sim::plans::compiled(text)[0]);
+        let (mut execution, plan) = world.execution("mother", 1, None);
+        execution.max_retries = 0;
+        let id = execution.id;
+        node.start(execution, plan).await.unwrap();
+        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+        let error = world.find(id).unwrap().error.unwrap();
+        assert_eq!((&*error.code, &*error.message), ("CHILD_FAILED", "there is no workflow `nobody`"));
+    });
+}
+
+#[test]
+fn a_long_task_gets_its_running_row_and_a_drain_writes_the_others() {
+    use crate::sim::queue::QueueFaults;
+    use stepwell::engine::StepStatus;
+    simulate(async {
+        let mut world = World::new(1, true, Crashes::Never);
+        world.queue.set_faults(QueueFaults { long: 1_000, ..QueueFaults::default() });
+        let node = world.node().await;
+        let id = world.start(&node, "sequence", 1, "key").await.unwrap();
+        let running = || {
+            let rows = world.store.rows();
+            rows.steps.values().filter(|row| row.execution == id && row.status == StepStatus::Running).count()
+        };
+        assert_eq!(running(), 0);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(running(), 0, "a row for what may be done in a moment");
+        node.drain(Duration::from_secs(5)).await;
+        assert_eq!(running(), 1);
+        let (execution, plan) = world.execution("sequence", 1, None);
+        assert!(matches!(node.start(execution, plan).await, Err(RuntimeError::Unavailable(_))));
+    });
+}
+
+#[test]
+fn a_full_node_turns_starts_away() {
+    simulate(async {
+        let mut world = World::new(1, true, Crashes::Never);
+        let options = stepwell::runtime::Options { max_in_flight: 2, ..world.options() };
+        let node = stepwell::runtime::Node::start(options, world.ports()).await.unwrap();
+        world.store.set_away(true);
+        let (first, plan) = world.execution("sequence", 1, None);
+        let (second, _) = world.execution("sequence", 2, None);
+        let (third, _) = world.execution("sequence", 3, None);
+        let starts = async {
+            tokio::join!(node.start(first, plan.clone()), node.start(second, plan.clone()), node.start(third, plan))
+        };
+        let (_, _, third) = starts.await;
+        assert!(matches!(third, Err(RuntimeError::Unavailable(why)) if why.contains("under way")));
+        world.lives += 1;
+    });
+}

@@ -1,0 +1,98 @@
+//! The workflows of the simulation.
+
+use std::sync::{Arc, OnceLock};
+
+use stepwell::expr::{ObjectType, Type};
+use stepwell::lang::{Notation, Source, builtin_task_types, compile};
+use stepwell::plan::{Plan, Runs, TaskType, TaskTypes};
+
+/// What they are, one of each shape.
+const FLOWS: &str = r#"
+workflow sequence {
+  input n: int
+  step a: work { value = input.n }
+  let half = a.value
+  step b: work { value = half }
+  step say: log { message = "half way" }
+  step c: work { value = b.value }
+  step d: work { value = c.value }
+  return { value: d.value }
+}
+
+workflow diamond {
+  input n: int
+  parallel {
+    step left: work { value = input.n }
+    step right: work { value = input.n + 10 }
+    step join: work { value = left.value + right.value, after left, right }
+  }
+  return { value: join.value }
+}
+
+workflow loop {
+  input n: int
+  let picks = for item in [1, 2, 3, 4, 5] parallel 3 {
+    step pick: work { value = item + input.n }
+    step pack: work { value = pick.value }
+    yield pack.value
+  }
+  return { picks: picks }
+}
+
+workflow tries {
+  input n: int
+  step first: flaky {
+    value = input.n
+    retry 5 backoff 1s..10s
+  }
+  step second: work { value = first.value }
+  return { value: second.value }
+}
+
+workflow waits {
+  input n: int
+  sleep 2s
+  step a: work { value = input.n }
+  sleep 8s
+  step b: work { value = a.value }
+  return { value: b.value }
+}
+
+workflow parent {
+  input n: int
+  step one: workflow { name = "sequence", input = { n: input.n } }
+  step two: work { value = input.n }
+  return { one: one, two: two.value }
+}
+
+workflow fails {
+  input n: int
+  step a: work { value = input.n }
+  step b: bad { value = a.value }
+  return { value: 0 }
+}
+"#;
+
+fn task_types() -> TaskTypes {
+    let mut types = builtin_task_types();
+    for name in ["work", "flaky", "bad"] {
+        let config = ObjectType { fields: Vec::new(), open: true };
+        let (description, output) = ("".into(), Type::Any);
+        types.insert(TaskType { name: name.into(), description, config, output, runs: Runs::Worker });
+    }
+    types
+}
+
+/// The plans of a text.
+pub fn compiled(text: &str) -> Vec<Arc<Plan>> {
+    let source = Source { name: "sim.flow".into(), notation: Notation::Flow, text: text.into() };
+    let compiled = compile(&source, &task_types());
+    assert!(!compiled.has_errors(), "{:#?}", compiled.diagnostics);
+    compiled.plans
+}
+
+/// All of them.
+pub fn plans() -> &'static [Arc<Plan>] {
+    static PLANS: OnceLock<Vec<Arc<Plan>>> = OnceLock::new();
+    PLANS.get_or_init(|| compiled(FLOWS))
+}
