@@ -74,8 +74,6 @@ pub const UNREACHABLE: &str = "E0505";
 pub const EMPTY_WORKFLOW: &str = "E0506";
 /// More steps than a plan may have.
 pub const TOO_MANY_STEPS: &str = "E0507";
-/// A word that begins no statement.
-pub const UNKNOWN_STATEMENT: &str = "E0508";
 /// A part of the language that this version does not run.
 pub const NOT_SUPPORTED: &str = "E0509";
 /// A statement where it can't stand.
@@ -127,7 +125,6 @@ pub const TITLES: &[(&str, &str)] = &[
     (UNREACHABLE, "a statement that is never reached"),
     (EMPTY_WORKFLOW, "a workflow that does nothing"),
     (TOO_MANY_STEPS, "more steps than a plan may have"),
-    (UNKNOWN_STATEMENT, "a word that begins no statement"),
     (NOT_SUPPORTED, "a part of the language that this version does not run"),
     (MISPLACED_STATEMENT, "a statement where it can't stand"),
     (TOML_SYNTAX, "text that is not TOML"),

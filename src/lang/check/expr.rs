@@ -51,8 +51,14 @@ impl Checker<'_> {
             ExprKind::Literal(value) => type_of_value(value),
             ExprKind::Name(name) => self.name(name, expr.span),
             ExprKind::Field { base, name, optional } => {
-                let base = self.expr(base);
-                self.field(&base, name, *optional, expr.span)
+                let of = self.expr(base);
+                // In text with escapes nothing has a place of its own.
+                let whole = base.span == expr.span;
+                let length =
+                    if whole { expr.span.end - expr.span.start } else { u32::try_from(name.len()).unwrap_or(0) };
+                let place =
+                    Span { start: expr.span.end.saturating_sub(length).max(expr.span.start), end: expr.span.end };
+                self.field(&of, name, *optional, place)
             }
             ExprKind::Index { base, index, .. } => {
                 let base = self.expr(base);

@@ -10,7 +10,7 @@ use super::Checker;
 use super::codes::UNKNOWN_FIELD;
 
 impl Checker<'_> {
-    /// The type of `base.name`; `span` is of the whole.
+    /// The type of `base.name`; `span` is of the name.
     pub fn field(&mut self, base: &Type, name: &Arc<str>, optional: bool, span: Span) -> Type {
         let inner = without_null(base);
         match look_up(&inner, name) {
@@ -18,9 +18,7 @@ impl Checker<'_> {
             Look::Found(ty) => ty,
             Look::Unsure => Type::Any,
             Look::Absent => {
-                let start = span.end.saturating_sub(u32::try_from(name.len()).unwrap_or(0)).max(span.start);
-                let place = Span { start, end: span.end };
-                self.tell(unknown_field(&inner, name, place));
+                self.tell(unknown_field(&inner, name, span));
                 Type::Any
             }
         }

@@ -75,10 +75,10 @@ impl Scopes {
         }
     }
 
-    /// Makes a name known in the innermost block.
+    /// Makes a name known in the innermost block. The first to have a name keeps it: another is told of already.
     pub fn bind(&mut self, ident: String, binding: Binding) {
         if let Some(frame) = self.frames.last_mut() {
-            frame.names.insert(ident, binding);
+            frame.names.entry(ident).or_insert(binding);
         }
     }
 

@@ -6,12 +6,12 @@ use crate::lang::ast::{For, Name, PolicyKind, Stmt, StmtKind};
 
 use super::Checker;
 use super::codes::{
-    AFTER_OUTSIDE_PARALLEL, BAD_COUNT, BAD_DURATION, MISPLACED_STATEMENT, MISPLACED_YIELD, NOT_SUPPORTED,
-    UNKNOWN_STATEMENT, UNREACHABLE, WRONG_TYPE,
+    AFTER_OUTSIDE_PARALLEL, BAD_COUNT, BAD_DURATION, MISPLACED_STATEMENT, MISPLACED_YIELD, NOT_SUPPORTED, UNREACHABLE,
+    WRONG_TYPE,
 };
 use super::declared::Kind;
 use super::scope::Binding;
-use super::words::{LATER_STATEMENTS, STATEMENTS, ident};
+use super::words::ident;
 use crate::expr::Value;
 use crate::lang::constant::constant_value;
 
@@ -83,15 +83,10 @@ impl Checker<'_> {
         }
     }
 
+    /// A statement that this version does not run; one without a keyword has been told of by the parser.
     fn reserved(&mut self, keyword: &Name) {
-        let word = &*keyword.value;
-        if word.is_empty() {
-            // It could not be read, and the parser has said so.
-        } else if LATER_STATEMENTS.contains(&word) {
-            self.error(NOT_SUPPORTED, format!("`{word}` is not supported by this version"), keyword.span);
-        } else {
-            let error = Diagnostic::error(UNKNOWN_STATEMENT, format!("`{word}` begins no statement"), keyword.span);
-            self.unknown(error, word, STATEMENTS.iter().copied());
+        if !keyword.value.is_empty() {
+            self.error(NOT_SUPPORTED, format!("`{}` is not supported by this version", keyword.value), keyword.span);
         }
     }
 
@@ -146,7 +141,9 @@ impl Checker<'_> {
         self.scopes.leave();
         self.yields(each, ty.is_some());
         if let Some(name) = &each.name {
-            self.bind(name, Kind::Let, Type::List(Box::new(ty.unwrap_or(Type::Any))));
+            // In the flat notation it is a step that has an item each, and is known wherever a step is.
+            let kind = if self.workflow.flat { Kind::Step } else { Kind::Let };
+            self.bind(name, kind, Type::List(Box::new(ty.unwrap_or(Type::Any))));
         }
     }
 

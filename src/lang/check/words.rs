@@ -4,29 +4,6 @@
 pub const ROOTS: &[&str] =
     &["input", "settings", "secrets", "execution", "data", "error", "event", "true", "false", "null", "in", "has"];
 
-/// Statements.
-pub const STATEMENTS: &[&str] = &["step", "let", "for", "parallel", "if", "sleep", "return", "fail", "yield"];
-
-/// Statements and declarations of the language that this version does not run.
-pub const LATER_STATEMENTS: &[&str] = &[
-    "match",
-    "repeat",
-    "try",
-    "catch",
-    "finally",
-    "compensate",
-    "wait",
-    "approve",
-    "on",
-    "secret",
-    "secrets",
-    "test",
-    "concurrency",
-    "undo",
-    "keep going",
-    "parallel first",
-];
-
 /// Policies of a step.
 pub const POLICIES: &[&str] = &["timeout", "retry", "when", "after", "queue", "output"];
 
@@ -35,9 +12,8 @@ pub const LATER_POLICIES: &[&str] = &[
     "undo",
     "irreversible",
     "idempotent",
-    "at",
-    "at_most_once",
     "at most once",
+    "at_most_once",
     "heartbeat",
     "priority",
     "cache",
@@ -46,7 +22,6 @@ pub const LATER_POLICIES: &[&str] = &[
     "concurrency",
     "secret",
     "secrets",
-    "keep",
 ];
 
 /// Keys of a workflow.

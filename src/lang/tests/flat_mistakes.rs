@@ -300,3 +300,93 @@ fn what_is_too_deep_or_too_large_is_told_at_once() {
     let compiled = toml(&"#".repeat(10 * 1024 * 1024));
     assert!(compiled.diagnostics[0].message.starts_with("the source has 10485760 bytes"));
 }
+
+#[test]
+fn expressions_in_text_are_told_at_their_own_place() {
+    check(
+        r#"
+[[step]]
+name = "validate-order"
+task = "http_request"
+output = { ok = "bool", reason = "string?" }
+with = { url = "https://x/${input.id.upcase()}", body = "${{ a: 1, a: 2 }}" }
+[[step]]
+name = "tell"
+task = "log"
+when = "${validate-order.body.ok}"
+with = { message = "${validate_order.body.okk} ${input.id.split()} ${1 / 0} ${input.count - 1}", details = "a\t${input.idd}" }
+[[step]]
+name = "more"
+task = "log"
+with = { message = "${error.code} ${secrets.key} ${event} ${size(1, 2)}", details = "${1 / 0}" }
+"#,
+        &[
+            "E0202 unknown function `upcase` @ \"input.id.upcase()\"",
+            "E0117 the key `a` is written twice @ \"a\" / take one of them away",
+            "E0206 a `-` in an expression subtracts, and `validate-order` is a step @ \"validate-order\" / write `validate_order`",
+            "E0203 unknown field `okk` @ \"okk\" / did you mean `ok`?",
+            "E0209 `split` takes 1 to 2 arguments, not 0 @ \"input.id.split()\" / write `text.split(separator: string, limit?: int) -> list<string>`",
+            "E0203 unknown field `idd` @ \"\\\"a\\\\t${input.idd}\\\"\" / did you mean `id`?",
+            "E0201 `error` means nothing here @ \"error\" / `error` is known in `unless` and `only` of `retry`",
+            "E0509 `secrets` is not supported by this version @ \"secrets\"",
+            "E0201 `event` means nothing here @ \"event\" / `event` is known where an event is waited for",
+            "E0209 `size` takes one argument, not 2 @ \"size(1, 2)\" / write `size(value: string | list | map) -> int`",
+            "E0211 this always fails: division by zero @ \"1 / 0\"",
+        ],
+    );
+}
+
+#[test]
+fn ten_mistakes_are_ten_diagnostics_at_their_places() {
+    let text = r#"name = "order-processing"
+descripton = "one"
+
+[input]
+order_id = "strin"
+amount = { type = "number", default = "three" }
+
+[[step]]
+name = "validate"
+task = "http_request"
+timeout = "10 seconds"
+with = { method = "PSOT", url = "https://x/${input.order}" }
+
+[[step]]
+name = "validate"
+task = "lgo"
+
+[[step]]
+name = "wait"
+task = "delay"
+with = { seconds = 1, duration = "1s" }
+
+[[step]]
+name = "tell"
+task = "log"
+with = { message = "${validate.staus}" }
+"#;
+    let compiled = toml(text);
+    let places: Vec<_> = crate::lang::report(
+        &crate::lang::Source { name: "t.toml".into(), notation: crate::lang::Notation::Toml, text: text.into() },
+        &compiled.diagnostics,
+    )
+    .iter()
+    .map(|report| format!("{} {}:{}", report.code, report.labels[0].line, report.labels[0].column))
+    .collect();
+    assert_eq!(
+        places,
+        [
+            "E0602 2:1",
+            "E0115 5:13",
+            "E0304 6:39",
+            "E0402 11:11",
+            "E0305 12:19",
+            "E0203 12:52",
+            "E0204 15:9",
+            "E0301 16:9",
+            "E0308 21:23",
+            "E0203 26:32",
+        ]
+    );
+    assert!(compiled.plans.is_empty());
+}

@@ -3,6 +3,8 @@
 mod drafts;
 mod flat;
 mod flat_mistakes;
+mod lowering;
+mod mutation;
 
 use crate::lang::{Compiled, Notation, Source, builtin_task_types, compile};
 
