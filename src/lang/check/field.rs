@@ -18,7 +18,12 @@ impl Checker<'_> {
             Look::Found(ty) => ty,
             Look::Unsure => Type::Any,
             Look::Absent => {
-                self.tell(unknown_field(&inner, name, span));
+                let error = unknown_field(&inner, name, span);
+                // A statement that is not read may have declared it, unless it is near to what is there.
+                let meant = error.help.as_deref().is_some_and(|help| help.starts_with("did you mean"));
+                if meant || !self.declared.incomplete {
+                    self.tell(error);
+                }
                 Type::Any
             }
         }

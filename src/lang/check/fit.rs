@@ -78,7 +78,7 @@ impl Checker<'_> {
             if let Err(misfits) = wanted.admit(value.clone()) {
                 let inner = misfits.first().filter(|misfit| !misfit.path.is_empty());
                 let message = inner.map(|misfit| format!("`{}` of {what}: {}", misfit.path, misfit.message));
-                self.tell(misfit(&value, wanted, what, expr.span, message));
+                self.tell(misfit(&value, wanted, what, expr.span, message, self.workflow.flat));
             }
             return;
         }
@@ -90,7 +90,7 @@ impl Checker<'_> {
     }
 }
 
-fn misfit(value: &Value, wanted: &Type, what: &str, span: Span, inner: Option<String>) -> Diagnostic {
+fn misfit(value: &Value, wanted: &Type, what: &str, span: Span, inner: Option<String>, flat: bool) -> Diagnostic {
     let wanted = &if matches!(value, Value::Null) { wanted.clone() } else { without_null(wanted) };
     if let (Value::Str(text), Some(words)) = (value, enum_words(wanted)) {
         let error = Diagnostic::error(UNKNOWN_WORD, format!("{what} can't be `{text}`"), span);
@@ -101,7 +101,13 @@ fn misfit(value: &Value, wanted: &Type, what: &str, span: Span, inner: Option<St
     match (value, wanted) {
         (Value::Str(_), Type::Duration) => error.help("write a length of time such as `10s`, `5m` or `1h30m`"),
         (Value::Str(_), Type::Timestamp) => error.help("write a moment such as `2030-01-31T12:00:00Z`"),
-        (Value::Str(text), Type::Bool) => error.help(format!("an expression in text stands in `${{}}`: `${{{text}}}`")),
+        (Value::Str(text), Type::Bool) if text.contains(['.', '=', '<', '>', '(', '!', '&', '|']) => {
+            if flat {
+                error.help(format!("an expression in text stands in `${{}}`: `${{{text}}}`"))
+            } else {
+                error.help(format!("an expression stands without quotes: `{text}`"))
+            }
+        }
         _ => error,
     }
 }

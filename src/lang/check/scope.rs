@@ -98,6 +98,12 @@ impl Scopes {
         Found::Unknown
     }
 
+    /// Whether a loop around this has a variable of this name.
+    pub fn has_loop_variable(&self, name: &str) -> bool {
+        let mut bindings = self.frames.iter().filter_map(|frame| frame.names.get(name));
+        bindings.any(|binding| binding.kind == Kind::LoopVariable)
+    }
+
     /// Every name that is known here.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.frames.iter().flat_map(|frame| frame.names.keys().map(String::as_str))

@@ -6,8 +6,8 @@ use crate::lang::ast::{For, Name, PolicyKind, Stmt, StmtKind};
 
 use super::Checker;
 use super::codes::{
-    AFTER_OUTSIDE_PARALLEL, BAD_COUNT, BAD_DURATION, MISPLACED_STATEMENT, MISPLACED_YIELD, NOT_SUPPORTED, UNREACHABLE,
-    WRONG_TYPE,
+    AFTER_OUTSIDE_PARALLEL, BAD_COUNT, BAD_DURATION, DUPLICATE_NAME, MISPLACED_STATEMENT, MISPLACED_YIELD,
+    NOT_SUPPORTED, UNREACHABLE, WRONG_TYPE,
 };
 use super::declared::Kind;
 use super::scope::Binding;
@@ -134,6 +134,10 @@ impl Checker<'_> {
             self.value(parallel);
             self.positive(parallel, "`parallel`");
         }
+        if self.scopes.has_loop_variable(&ident(&each.var.value)) {
+            let message = format!("`{}` is the variable of a loop around this one", each.var.value);
+            self.tell(Diagnostic::error(DUPLICATE_NAME, message, each.var.span).help("give it a name of its own"));
+        }
         self.scopes.enter();
         let item = super::expr::item_type(&super::field::without_null(&list));
         self.bind(&each.var, Kind::LoopVariable, item);
@@ -170,7 +174,8 @@ impl Checker<'_> {
 
     fn yields(&mut self, each: &For, yields: bool) {
         match &each.name {
-            Some(name) if !yields => {
+            // What could not be read may have been the `yield`.
+            Some(name) if !yields && !self.declared.incomplete => {
                 let message = format!("`{}` is the list of what the loop yields, and it yields nothing", name.value);
                 self.tell(
                     Diagnostic::error(MISPLACED_YIELD, message, name.span).help("end the loop's block with `yield …`"),

@@ -76,16 +76,20 @@ impl<'t> Tokens<'t> {
             return None;
         }
         let after_comma = at > start && self.all[at - 1].kind == Kind::Comma;
-        // The `?` of a type at the end of a line is no operator.
-        let nullable = self.is_sign(at.saturating_sub(1), "?")
-            && self.word(start).is_some_and(|word| matches!(word, "input" | "setting" | "output"));
-        let ends_open = at > start && self.is_infix(at - 1) && !nullable;
+        let ends_open = at > start && self.is_infix(at - 1) && !self.ends_in_a_type(start, at);
         let after_block = at > start && self.all[at - 1].kind == Kind::Close(b'}');
         let begins_on = self.is_infix(next)
             || self.all[next].kind == Kind::Open(b'{')
             || after_block
                 && self.word(next).is_some_and(|word| GOES_ON.contains(&word) && !self.is_sign(next + 1, "="));
         (after_comma || ends_open || begins_on).then_some(next)
+    }
+
+    /// Whether the line that ends at `at` ends in a type: its `?`, or the `>` of a `list<T>`, is no operator.
+    fn ends_in_a_type(&self, start: usize, at: usize) -> bool {
+        self.word(start).is_some_and(|word| matches!(word, "input" | "setting" | "output"))
+            && (self.is_sign(at - 1, "?") || self.text_of(at - 1).ends_with('>'))
+            && !(start..at).any(|token| self.is_sign(token, "="))
     }
 
     fn skip_lines(&self, from: usize, limit: usize) -> usize {

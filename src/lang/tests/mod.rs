@@ -3,6 +3,7 @@
 mod drafts;
 mod flat;
 mod flat_mistakes;
+mod flow_mistakes;
 mod lowering;
 mod mutation;
 
@@ -11,6 +12,12 @@ use crate::lang::{Compiled, Notation, Source, builtin_task_types, compile};
 /// Compiles a text in the flat notation.
 fn toml(text: &str) -> Compiled {
     let source = Source { name: "test.toml".into(), notation: Notation::Toml, text: text.into() };
+    compile(&source, &builtin_task_types())
+}
+
+/// Compiles a text in the flow language.
+fn flow(text: &str) -> Compiled {
+    let source = Source { name: "test.flow".into(), notation: Notation::Flow, text: text.into() };
     compile(&source, &builtin_task_types())
 }
 
