@@ -436,7 +436,8 @@ fn binary(left: Tree, rule: Rule, right: Tree) -> Tree {
     (Expr::new(ExprKind::Binary { op, left: Box::new(left.0), right: Box::new(right.0) }, span), depth)
 }
 
-fn too_large(span: Span) -> Diagnostic {
+/// The diagnostic of an expression of too many parts.
+pub fn too_large(span: Span) -> Diagnostic {
     let message = format!("the expression is made of more than {MAX_EXPR_DEPTH} parts in a row");
     Diagnostic::error(codes::EXPRESSION_TOO_LARGE, message, span)
         .help("take it apart with `let`, or use a list and `join` or `sum`")

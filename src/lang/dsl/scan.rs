@@ -4,7 +4,9 @@
 //! deeper than [`MAX_NESTING`].
 
 use crate::expr::Span;
-use crate::lang::{Diagnostic, MAX_NESTING, codes};
+use crate::lang::{Diagnostic, MAX_EXPR_DEPTH, MAX_NESTING, codes};
+
+use super::expression::too_large;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,9 +64,13 @@ const STARTERS: &[&str] = &[
 /// Signs of more than one character, longest first.
 const SIGNS: &[&str] = &["...", "..", "?.", "??", "||", "&&", "==", "!=", "<=", ">="];
 
+/// The most signs of one expression.
+const LONGEST_ROW: usize = 5 * MAX_EXPR_DEPTH;
+
 /// Scans `text`; places in diagnostics are offset by `base`.
 pub fn scan(text: &str, base: usize) -> Scan {
-    let mut scanner = Scanner { text, base, at: 0, scan: Scan::default(), open: Vec::new(), suspect: None };
+    let mut scanner =
+        Scanner { text, base, at: 0, scan: Scan::default(), open: Vec::new(), row: vec![0], suspect: None };
     scanner.run();
     scanner.scan
 }
@@ -76,6 +82,8 @@ struct Scanner<'t> {
     scan: Scan,
     /// The indices of the brackets that are open.
     open: Vec<usize>,
+    /// How many signs stand in a row, of the text and of each bracket that is open.
+    row: Vec<usize>,
     /// A `{` whose `}` stands further left than its line: likely the one that lacks its own.
     suspect: Option<usize>,
 }
@@ -110,7 +118,29 @@ impl Scanner<'_> {
         }
     }
 
+    /// Counts signs, so that a chain without end costs nothing but this: it is far longer than any tree may be deep.
+    fn count(&mut self, kind: Kind) {
+        let tokens = &self.scan.tokens;
+        let new_line = tokens.last().is_some_and(|token| token.kind == Kind::Newline);
+        let goes_on = kind == Kind::Sign
+            || tokens
+                .iter()
+                .rev()
+                .find(|token| token.kind != Kind::Newline)
+                .is_some_and(|token| token.kind == Kind::Sign && &self.text[token.start..token.end] != "?");
+        let Some(row) = self.row.last_mut() else { return };
+        if kind == Kind::Comma || new_line && !goes_on {
+            *row = 0;
+        }
+        if kind == Kind::Sign {
+            *row += 1;
+        }
+    }
+
     fn push(&mut self, kind: Kind, length: usize) {
+        if kind != Kind::Newline {
+            self.count(kind);
+        }
         let index = self.scan.tokens.len();
         self.scan.tokens.push(Token { kind, start: self.at, end: self.at + length, mate: index });
         self.at += length;
@@ -147,6 +177,11 @@ impl Scanner<'_> {
         }
         let length = SIGNS.iter().find(|sign| rest.starts_with(**sign)).map_or(1, |sign| sign.len());
         self.push(Kind::Sign, length);
+        if self.row.last() == Some(&LONGEST_ROW) {
+            let place = Span::new(self.base + self.at - length, self.base + self.at);
+            self.scan.diagnostics.push(too_large(place));
+            self.push(Kind::Bad, 0);
+        }
     }
 
     fn quoted(&mut self) {
@@ -215,6 +250,7 @@ impl Scanner<'_> {
         }
         self.open.push(self.scan.tokens.len());
         self.push(Kind::Open(bracket), 1);
+        self.row.push(0);
     }
 
     fn close(&mut self, bracket: u8) {
@@ -236,6 +272,7 @@ impl Scanner<'_> {
             self.force_close(self.at);
         }
         let Some(open) = self.open.pop() else { return };
+        self.row.pop();
         if bracket == b'}' && self.suspect.is_none() && self.starts_line() {
             let (here, there) = (self.indent(self.at), self.indent(self.scan.tokens[open].start));
             if here < there {
@@ -251,6 +288,7 @@ impl Scanner<'_> {
     /// Closes the innermost bracket, which has no other half, with an empty token at `at`, and reports it.
     fn force_close(&mut self, at: usize) {
         let Some(open) = self.open.pop() else { return };
+        self.row.pop();
         let token = self.scan.tokens[open];
         let Kind::Open(bracket) = token.kind else { return };
         let closing = closing(bracket);

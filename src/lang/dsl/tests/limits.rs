@@ -110,3 +110,11 @@ proptest! {
         whole(&format!("{}{put}{}", &text[..start], &text[end..]));
     }
 }
+
+#[test]
+fn many_entries_of_few_parts_are_no_chain() {
+    let inputs: String = (0..2_000).map(|at| format!("  input i{at}: string?\n")).collect();
+    let fields: String = (0..2_000).map(|at| format!("    k{at}: -1\n")).collect();
+    let text = format!("workflow w {{\n{inputs}  let o = {{\n{fields}  }}\n}}\n");
+    assert_eq!(parse_flow(&source(&text)).1, []);
+}
