@@ -5,6 +5,8 @@
 mod api;
 mod api_bad_requests;
 mod api_document;
+mod cli;
+mod e2e;
 mod expressions;
 mod functions_reference;
 mod layout;

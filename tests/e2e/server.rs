@@ -1,0 +1,210 @@
+//! The real binary, on either back end: started on a free port with a folder of its own, killed with this process.
+//!
+//! A watchdog (a shell) starts each program and waits at the end of a pipe that this process holds: when the pipe closes,
+//! however it does, the program is killed.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::postgres::Postgres;
+use crate::support::redis::Redis;
+
+/// Starts what it is given, passes its output on, and kills it when the pipe closes.
+const WATCHDOG: &str = r#"
+"$@" </dev/null 3<&- &
+pid=$!
+echo "pid $pid"
+(cat <&3 >/dev/null; kill -9 $pid 2>/dev/null) &
+exec 3<&-
+wait $pid
+echo "exit $?"
+"#;
+
+/// The binary.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_stepwell");
+
+/// What a server stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// A file, and the queue in the process.
+    Embedded,
+    /// PostgreSQL and Redis, and two processes of workers.
+    Servers,
+}
+
+/// A program under a watchdog.
+pub struct Program {
+    pid: i32,
+    watchdog: Child,
+    lines: BufReader<std::process::ChildStdout>,
+}
+
+impl Program {
+    /// Starts `stepwell` with these arguments in this folder and waits until it says that it is ready; its lines.
+    pub fn start(folder: &Path, args: &[&str]) -> (Self, Vec<String>) {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("exec 3<&0\n{WATCHDOG}"), "sh", BINARY]).args(args).current_dir(folder);
+        clean(&mut command);
+        let mut watchdog = command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).spawn().expect("sh");
+        let mut lines = BufReader::new(watchdog.stdout.take().unwrap());
+        let pid = line(&mut lines).strip_prefix("pid ").unwrap().parse().unwrap();
+        let mut program = Self { pid, watchdog, lines };
+        let mut said = Vec::new();
+        loop {
+            let line = line(&mut program.lines);
+            assert!(!line.is_empty() && !line.starts_with("exit "), "it did not start: {args:?} {said:?}");
+            if line == "ready" {
+                return (program, said);
+            }
+            said.push(line);
+        }
+    }
+
+    /// Sends a signal: `TERM`, `KILL`.
+    pub fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([&format!("-{name}"), &self.pid.to_string()]).status().unwrap().success());
+    }
+
+    /// Waits for the end, and gives the exit code.
+    pub fn wait(mut self) -> i32 {
+        loop {
+            let line = line(&mut self.lines);
+            assert!(!line.is_empty(), "it ended without a code");
+            if let Some(code) = line.strip_prefix("exit ") {
+                return code.parse().unwrap();
+            }
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        drop(self.watchdog.stdin.take());
+        let _ = self.watchdog.wait();
+    }
+}
+
+fn line(lines: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
+}
+
+/// Takes away what the environment of the tests would set.
+pub fn clean(command: &mut Command) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("STEPWELL_")) {
+        command.env_remove(name);
+    }
+    command.env("NO_COLOR", "1");
+}
+
+/// A server and a client of it.
+pub struct TestServer {
+    folder: TempDir,
+    args: Vec<String>,
+    server: Option<Program>,
+    _workers: Vec<Program>,
+    base: String,
+    client: reqwest::Client,
+}
+
+impl TestServer {
+    /// Starts a server with the demo's endpoints.
+    pub async fn start(backend: Backend) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut args: Vec<String> =
+            ["serve", "--demo", "--listen", "127.0.0.1:0", "--drain", "5s"].map(str::to_owned).to_vec();
+        let mut workers = Vec::new();
+        if backend == Backend::Servers {
+            let redis = Redis::shared().options();
+            let settings = format!("[redis]\nurl = \"{}\"\nprefix = \"{}\"\nlease = \"3s\"\n", redis.url, redis.prefix);
+            std::fs::write(folder.path().join("stepwell.toml"), settings).unwrap();
+            args.extend(["--database".to_owned(), Postgres::shared().database().await]);
+            args.extend(["--workers", "0"].map(str::to_owned));
+            workers.extend((0..2).map(|_| Program::start(folder.path(), &["worker", "--drain", "5s"]).0));
+        }
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        let mut server = Self { folder, args, server: None, _workers: workers, base: String::new(), client };
+        server.restart();
+        server
+    }
+
+    /// Starts the server again, on another port.
+    pub fn restart(&mut self) {
+        let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
+        let (program, said) = Program::start(self.folder.path(), &args);
+        let api = said.iter().find_map(|line| line.trim().strip_prefix("API")).unwrap();
+        self.base = api.trim().trim_end_matches("/api/v1").to_owned();
+        self.server = Some(program);
+    }
+
+    /// Kills the server as a crash would.
+    pub fn kill(&mut self) {
+        let program = self.server.take().unwrap();
+        program.signal("KILL");
+        assert_eq!(program.wait(), 137);
+    }
+
+    /// Ends the server with SIGTERM; its exit code.
+    pub fn terminate(&mut self) -> i32 {
+        let program = self.server.take().unwrap();
+        program.signal("TERM");
+        program.wait()
+    }
+
+    /// The server's folder.
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// Where the demo's endpoints are.
+    pub fn demo(&self) -> String {
+        format!("{}/demo", self.base)
+    }
+
+    /// Publishes a source in the flow language.
+    pub async fn publish(&self, text: &str) -> (u16, Value) {
+        let request = self.client.put(format!("{}/api/v1/workflows/source?notation=flow", self.base));
+        let answer = request.header("content-type", "text/plain").body(text.to_owned()).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// POSTs to a path below `/api/v1`.
+    pub async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        let answer = self.client.post(format!("{}/api/v1{path}", self.base)).json(&body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
+    }
+
+    /// GETs a path below `/api/v1`.
+    pub async fn get(&self, path: &str) -> Value {
+        let answer = self.client.get(format!("{}/api/v1{path}", self.base)).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.json().await.unwrap()
+    }
+
+    /// Starts an execution; its id.
+    pub async fn execute(&self, workflow: &str, input: Value) -> String {
+        let (status, body) = self.post("/executions", json!({ "workflow": workflow, "input_data": input })).await;
+        assert_eq!(status, 201, "{body}");
+        body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits for an execution's end.
+    pub async fn ended(&self, id: &str) -> Value {
+        let execution = self.get(&format!("/executions/{id}?wait=30s")).await;
+        assert!(!execution["completed_at"].is_null(), "it did not end: {execution}");
+        execution
+    }
+
+    /// The attempts at an execution's steps.
+    pub async fn steps(&self, id: &str) -> Vec<Value> {
+        self.get(&format!("/executions/{id}/steps")).await["steps"].as_array().unwrap().clone()
+    }
+}
