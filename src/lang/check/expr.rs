@@ -2,6 +2,7 @@
 //!
 //! `Any` is "not known for sure": nothing is said of it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::expr::{
@@ -9,7 +10,7 @@ use crate::expr::{
     TemplatePart, Type, UnaryOp, Value, function, functions,
 };
 use crate::lang::Diagnostic;
-use crate::lang::ast::Field;
+use crate::lang::ast::{Field, Workflow};
 use crate::lang::constant::constant;
 use crate::lang::nearest::{did_you_mean, nearest};
 
@@ -19,7 +20,13 @@ use super::codes::{
     UNKNOWN_NAME, WRONG_ARITY,
 };
 use super::declared::Kind;
-use super::scope::Found;
+use super::scope::{Found, kept};
+
+/// The most fields of an object that the checker keeps track of; of a larger one it says nothing.
+const MAX_FIELDS: usize = 1_000;
+
+/// How many diagnostics are given their nearest name: each is a search.
+const MAX_SEARCHES: usize = 200;
 
 impl Checker<'_> {
     /// Checks an expression that stands by itself: also that it does not always fail.
@@ -49,9 +56,12 @@ impl Checker<'_> {
     pub fn expr(&mut self, expr: &Expr) -> Type {
         match &expr.kind {
             ExprKind::Literal(value) => type_of_value(value),
-            ExprKind::Name(name) => self.name(name, expr.span),
+            ExprKind::Name(name) => Type::clone(&self.name(name, expr.span)),
             ExprKind::Field { base, name, optional } => {
-                let of = self.expr(base);
+                let of = match &base.kind {
+                    ExprKind::Name(name) => self.name(name, base.span),
+                    _ => Arc::new(self.expr(base)),
+                };
                 // In text with escapes nothing has a place of its own.
                 let whole = base.span == expr.span;
                 let length =
@@ -120,15 +130,16 @@ impl Checker<'_> {
 
     fn object(&mut self, entries: &[ObjectEntry]) -> Type {
         let mut object = ObjectType::default();
+        let mut keys: HashSet<&str> = HashSet::new();
         for entry in entries {
             match entry {
                 ObjectEntry::Field { key, key_span, value } => {
                     let ty = self.expr(value);
-                    if object.field(key).is_some() {
+                    if !keys.insert(key) {
                         self.error(DUPLICATE_KEY, format!("the key `{key}` is there twice"), *key_span);
-                        continue;
+                    } else if keys.len() <= MAX_FIELDS {
+                        object.fields.push(FieldType { name: key.clone(), ty, required: true, doc: None });
                     }
-                    object.fields.push(FieldType { name: key.clone(), ty, required: true, doc: None });
                 }
                 ObjectEntry::Spread(spread) => {
                     self.expr(spread);
@@ -137,7 +148,7 @@ impl Checker<'_> {
             }
         }
         // What is spread may replace what was written.
-        if object.open { Type::Any } else { Type::Object(object) }
+        if object.open || keys.len() > MAX_FIELDS { Type::Any } else { Type::Object(object) }
     }
 
     fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr, whole: &Expr) -> Type {
@@ -171,7 +182,7 @@ impl Checker<'_> {
             Type::Map(_) | Type::Object(_) => Type::String,
             other => item_type(other),
         };
-        self.locals.push((var.clone(), item));
+        self.locals.push((var.clone(), kept(item)));
         if let Some(filter) = filter {
             self.expr(filter);
         }
@@ -210,17 +221,16 @@ impl Checker<'_> {
         }
     }
 
-    fn name(&mut self, name: &Arc<str>, span: Span) -> Type {
+    /// What a name is of; `Any` where that is not known, which is told.
+    fn name(&mut self, name: &Arc<str>, span: Span) -> Arc<Type> {
         if let Some((_, ty)) = self.locals.iter().rev().find(|(local, _)| local == name) {
             return ty.clone();
         }
         match &**name {
-            // What the JSON API or a small file does not declare may be anything.
-            "input" if self.workflow.flat && self.workflow.inputs.is_empty() => return Type::Any,
-            "input" => return Type::Object(fields_type(&self.workflow.inputs)),
-            "settings" => return Type::Object(fields_type(&self.workflow.settings)),
-            "execution" => return execution_type(),
-            "data" => return Type::Any,
+            "input" => return self.input.clone(),
+            "settings" => return self.settings.clone(),
+            "execution" => return Arc::new(execution_type()),
+            "data" => return Type::Any.into(),
             _ => {}
         }
         match self.scopes.find(name) {
@@ -228,7 +238,7 @@ impl Checker<'_> {
             Found::Unordered(child) => self.unordered(name, &child, span),
             Found::Unknown => self.unknown_name(name, span),
         }
-        Type::Any
+        Type::Any.into()
     }
 
     fn unordered(&mut self, name: &str, child: &str, span: Span) {
@@ -265,7 +275,9 @@ impl Checker<'_> {
         } else {
             let roots = ["input", "settings", "execution", "data"];
             let locals = self.locals.iter().map(|(local, _)| &**local);
-            let near = nearest(name, self.scopes.names().chain(roots).chain(locals)).map(str::to_owned);
+            let search = self.diagnostics.len() < MAX_SEARCHES;
+            let known = self.scopes.names().chain(roots).chain(locals).filter(|_| search);
+            let near = nearest(name, known).map(str::to_owned);
             match near {
                 Some(near) => self.tell(error.help(format!("did you mean `{near}`?"))),
                 // A statement that is not read may have declared it.
@@ -351,14 +363,20 @@ fn root_name(expr: &Expr) -> Option<(&str, Span)> {
     }
 }
 
-fn fields_type(fields: &[Field]) -> ObjectType {
+/// What `input` is: what a small file or the JSON API does not declare may be anything.
+pub fn input_type(workflow: &Workflow) -> Arc<Type> {
+    if workflow.flat && workflow.inputs.is_empty() { Type::Any.into() } else { fields_type(&workflow.inputs) }
+}
+
+/// An object of these fields.
+pub fn fields_type(fields: &[Field]) -> Arc<Type> {
     let field = |field: &Field| FieldType {
         name: field.name.value.clone(),
         ty: field.ty.value.clone(),
         required: true,
         doc: None,
     };
-    ObjectType { fields: fields.iter().map(field).collect(), open: false }
+    kept(Type::Object(ObjectType { fields: fields.iter().map(field).collect(), open: false }))
 }
 
 fn execution_type() -> Type {

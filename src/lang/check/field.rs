@@ -12,13 +12,20 @@ use super::codes::UNKNOWN_FIELD;
 impl Checker<'_> {
     /// The type of `base.name`; `span` is of the name.
     pub fn field(&mut self, base: &Type, name: &Arc<str>, optional: bool, span: Span) -> Type {
-        let inner = without_null(base);
-        match look_up(&inner, name) {
+        let stripped;
+        let inner = match base {
+            Type::Union(_) => {
+                stripped = without_null(base);
+                &stripped
+            }
+            other => other,
+        };
+        match look_up(inner, name) {
             Look::Found(ty) if optional && base.accepts_null() => ty.nullable(),
             Look::Found(ty) => ty,
             Look::Unsure => Type::Any,
             Look::Absent => {
-                let error = unknown_field(&inner, name, span);
+                let error = unknown_field(inner, name, span);
                 // A statement that is not read may have declared it, unless it is near to what is there.
                 let meant = error.help.as_deref().is_some_and(|help| help.starts_with("did you mean"));
                 if meant || !self.declared.incomplete {

@@ -1,6 +1,6 @@
 //! Whether a value can be of a type: in full for what is written out, and only for sure where it is worked out.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 
 use crate::expr::{Expr, ExprKind, FieldType, ListItem, ObjectEntry, ObjectType, Span, Type, Value};
 use crate::lang::Diagnostic;
@@ -38,17 +38,16 @@ impl Checker<'_> {
 
     fn fit_object(&mut self, whole: Span, entries: &[ObjectEntry], object: &ObjectType, what: &str) {
         let mut spread = false;
-        let mut given: Vec<&Arc<str>> = Vec::new();
+        let mut given: HashSet<&str> = HashSet::new();
         let mut meant: Vec<&str> = Vec::new();
         for entry in entries {
             let ObjectEntry::Field { key, key_span, value } = entry else {
                 spread = true;
                 continue;
             };
-            if given.contains(&key) {
+            if !given.insert(key) {
                 continue;
             }
-            given.push(key);
             match object.field(key) {
                 Some(field) if field.required => self.fit(value, &field.ty, &format!("`{key}` of {what}")),
                 Some(field) => self.fit(value, &field.ty.clone().nullable(), &format!("`{key}` of {what}")),
@@ -64,7 +63,7 @@ impl Checker<'_> {
             return;
         }
         for field in object.fields.iter().filter(|field| must_be_there(field)) {
-            if !given.contains(&&field.name) && !meant.contains(&&*field.name) {
+            if !given.contains(&*field.name) && !meant.contains(&&*field.name) {
                 let message = format!("{what} needs `{}`", field.name);
                 let error = Diagnostic::error(MISSING_CONFIG, message, whole);
                 self.tell(error.help(format!("it is of type `{}`", field.ty)));

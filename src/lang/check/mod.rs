@@ -75,7 +75,10 @@ struct Checker<'a> {
     declared: Declared<'a>,
     scopes: Scopes,
     /// The variables of macros and of operations, innermost last.
-    locals: Vec<(Arc<str>, Type)>,
+    locals: Vec<(Arc<str>, Arc<Type>)>,
+    /// What `input` and `settings` are.
+    input: Arc<Type>,
+    settings: Arc<Type>,
     /// Whether types alone are asked for, and nothing is told.
     quiet: bool,
     diagnostics: Vec<Diagnostic>,
@@ -89,6 +92,8 @@ impl<'a> Checker<'a> {
             declared: Declared::of(workflow),
             scopes: Scopes::default(),
             locals: Vec::new(),
+            input: expr::input_type(workflow),
+            settings: expr::fields_type(&workflow.settings),
             quiet: false,
             diagnostics: Vec::new(),
         }

@@ -18,8 +18,9 @@ impl Checker<'_> {
     pub fn policies(&mut self, policies: &[Policy]) {
         for (at, policy) in policies.iter().enumerate() {
             let word = &*policy.keyword.value;
-            let first = policies[..at].iter().find(|other| *other.keyword.value == *word);
-            if let Some(first) = first.filter(|_| !matches!(policy.kind, PolicyKind::Other)) {
+            let known = !matches!(policy.kind, PolicyKind::Other);
+            let first = policies[..at].iter().find(|other| known && *other.keyword.value == *word);
+            if let Some(first) = first {
                 let error =
                     Diagnostic::error(DUPLICATE_POLICY, format!("`{word}` is there twice"), policy.keyword.span);
                 self.tell(error.also(first.keyword.span, "first here"));
@@ -148,7 +149,7 @@ impl Checker<'_> {
         }
         for (expr, what) in retry.unless.iter().map(|e| (e, "`unless`")).chain(retry.only.iter().map(|e| (e, "`only`")))
         {
-            self.locals.push(("error".into(), Type::Any));
+            self.locals.push(("error".into(), Type::Any.into()));
             self.value(expr);
             if !is_constant(expr) || constant_value(expr).is_some() {
                 self.fit(expr, &Type::Bool, what);

@@ -12,13 +12,38 @@ use super::graph::Reach;
 #[derive(Clone, Debug)]
 pub struct Binding {
     pub kind: Kind,
-    pub ty: Type,
+    pub ty: Arc<Type>,
+}
+
+/// The largest type that is kept for a name, in its parts. A type is as large as all that went into it, so that without a
+/// bound `let b = [a, a]`, `let c = [b, b]` and so on would double it with each line.
+const MAX_PARTS: usize = 1_000;
+
+/// The type as it is kept for a name: one that is too large is not known.
+pub fn kept(ty: Type) -> Arc<Type> {
+    Arc::new(if is_large(&ty) { Type::Any } else { ty })
+}
+
+fn is_large(ty: &Type) -> bool {
+    let mut left = MAX_PARTS;
+    let mut open = vec![ty];
+    while let Some(ty) = open.pop() {
+        let Some(rest) = left.checked_sub(1) else { return true };
+        left = rest;
+        match ty {
+            Type::List(item) | Type::Map(item) => open.push(item),
+            Type::Object(object) => open.extend(object.fields.iter().take(MAX_PARTS + 1).map(|field| &field.ty)),
+            Type::Union(members) => open.extend(members.iter().take(MAX_PARTS + 1)),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// What a name is where it is used.
 pub enum Found {
     /// Known, with its type.
-    Known(Type),
+    Known(Arc<Type>),
     /// Of a child of the same `parallel` that is not ordered before this one: the child's name.
     Unordered(Arc<str>),
     /// Not known here.

@@ -10,7 +10,7 @@ use super::codes::{
     NOT_SUPPORTED, UNREACHABLE, WRONG_TYPE,
 };
 use super::declared::Kind;
-use super::scope::Binding;
+use super::scope::{Binding, kept};
 use super::words::ident;
 use crate::expr::Value;
 use crate::lang::constant::constant_value;
@@ -102,7 +102,7 @@ impl Checker<'_> {
 
     /// Makes a name known from here on.
     pub fn bind(&mut self, name: &Name, kind: Kind, ty: Type) {
-        self.scopes.bind(ident(&name.value), Binding { kind, ty });
+        self.scopes.bind(ident(&name.value), Binding { kind, ty: kept(ty) });
     }
 
     /// Makes the steps of a block known after it.
@@ -123,7 +123,9 @@ impl Checker<'_> {
         if let Some(body) = otherwise {
             steps.append(&mut self.block(body));
         }
-        let maybe = |(name, binding): (String, Binding)| (name, Binding { ty: binding.ty.nullable(), ..binding });
+        let maybe = |(name, binding): (String, Binding)| {
+            (name, Binding { ty: kept(Type::clone(&binding.ty).nullable()), ..binding })
+        };
         self.bind_all(steps.into_iter().map(maybe).collect());
     }
 

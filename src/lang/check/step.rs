@@ -1,6 +1,8 @@
 //! Steps: the task type, its configuration, and what the step gives.
 
-use crate::expr::{ObjectType, Type};
+use std::collections::HashMap;
+
+use crate::expr::{ObjectType, Span, Type};
 use crate::lang::Diagnostic;
 use crate::lang::ast::{Attribute, PolicyKind, Step};
 use crate::lang::builtin::{read_condition, read_transforms};
@@ -53,16 +55,16 @@ impl Checker<'_> {
     }
 
     fn config(&mut self, step: &Step, known: &TaskType) {
-        let mut seen: Vec<&Attribute> = Vec::new();
+        let mut seen: HashMap<&str, Span> = HashMap::new();
         let mut meant: Vec<&str> = Vec::new();
         for attribute in &step.config {
             let key = &*attribute.key.value;
-            if let Some(first) = seen.iter().find(|other| *other.key.value == *key) {
+            if let Some(first) = seen.get(key) {
                 let error = Diagnostic::error(DUPLICATE_KEY, format!("`{key}` is there twice"), attribute.key.span);
-                self.tell(error.also(first.key.span, "first here"));
+                self.tell(error.also(*first, "first here"));
                 continue;
             }
-            seen.push(attribute);
+            seen.insert(key, attribute.key.span);
             match known.config.field(key) {
                 Some(field) if field.required => self.fit(&attribute.value, &field.ty, &format!("`{key}`")),
                 Some(field) => self.fit(&attribute.value, &field.ty.clone().nullable(), &format!("`{key}`")),
@@ -143,7 +145,7 @@ impl Checker<'_> {
                     self.value(value);
                 }
                 TransformOp::Map { value, .. } => {
-                    self.locals.push(("item".into(), Type::Any));
+                    self.locals.push(("item".into(), Type::Any.into()));
                     self.value(value);
                     self.locals.pop();
                 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::expr::{Expr, Type};
-use crate::lang::ast::{Attribute, Field, PolicyKind, Stmt, StmtKind, Workflow};
+use crate::expr::{Expr, Span, Type};
+use crate::lang::ast::{Field, PolicyKind, Stmt, StmtKind, Workflow};
 use crate::lang::constant::{constant, is_constant};
 use crate::lang::statements::each_statement;
 use crate::lang::{Diagnostic, MAX_STEPS};
@@ -37,15 +37,15 @@ impl Checker<'_> {
     }
 
     fn keys(&mut self, workflow: &Workflow) {
-        let mut seen: Vec<&Attribute> = Vec::new();
+        let mut seen: HashMap<&str, Span> = HashMap::new();
         for attribute in &workflow.attributes {
             let key = &*attribute.key.value;
-            if let Some(first) = seen.iter().find(|other| *other.key.value == *key) {
+            if let Some(first) = seen.get(key) {
                 let error = Diagnostic::error(DUPLICATE_KEY, format!("`{key}` is there twice"), attribute.key.span);
-                self.tell(error.also(first.key.span, "first here"));
+                self.tell(error.also(*first, "first here"));
                 continue;
             }
-            seen.push(attribute);
+            seen.insert(key, attribute.key.span);
             match key {
                 "description" => self.constant(&attribute.value, &Type::String, "`description`"),
                 "labels" | "metadata" => {
@@ -140,7 +140,7 @@ impl Checker<'_> {
         }
     }
 
-    fn bad_name(&mut self, name: &str, span: crate::expr::Span, help: &str) {
+    fn bad_name(&mut self, name: &str, span: Span, help: &str) {
         self.tell(Diagnostic::error(BAD_NAME, format!("`{name}` is no name"), span).help(help));
     }
 

@@ -243,3 +243,22 @@ test "x" for w { }
         ],
     );
 }
+
+#[test]
+fn types_that_double_with_each_line_are_not_followed() {
+    let doubled = |at: usize| format!("  let a{} = {{ l: a{at}, r: a{at} }}\n", at + 1);
+    let lets: String = (0..200).map(doubled).collect();
+    let maps = ".map(x, { l: x, r: x })".repeat(40);
+    let text = format!(
+        "workflow w {{\n  input items: list<string>\n  let a0 = {{ x: 1 }}\n{lets}  let b = input.items{maps}\n  step s: log {{ message = a200.l }}\n}}\n"
+    );
+    check_whole(&text, &[]);
+}
+
+#[test]
+fn as_many_mistakes_as_a_source_can_hold_are_told_in_time() {
+    let names: String = (0..20_000).map(|at| format!("  step s{at}: log {{ message = x{at}, k{at} = 1 }}\n")).collect();
+    let text = format!("workflow w {{\n{names}}}\n");
+    let found = flow(&text);
+    assert!(found.diagnostics.len() > 20_000, "{}", found.diagnostics.len());
+}
