@@ -198,6 +198,37 @@ fn a_missing_workflow_is_a_failed_step_with_a_clear_message() {
 }
 
 #[test]
+fn a_child_gets_its_defaults_and_settings_and_what_does_not_fit_fails_the_step() {
+    simulate(async {
+        let mut world = World::new(1, true, Crashes::Never);
+        let text = "workflow kid { input n: int
+                input m: int = 5
+                setting more: int = 7
+                return { sum: input.n + input.m + settings.more } }
+            workflow fits { input n: int
+                step kid: workflow { name = \"kid\", input = { n: input.n } }
+                return kid }
+            workflow misfits { input n: int
+                step kid: workflow { name = \"kid\", input = { n: \"one\" } } }";
+        crate::sim::plans::compiled(text).iter().for_each(|plan| world.store.publish(plan));
+        let node = world.node().await;
+        let mut ended = Vec::new();
+        for name in ["fits", "misfits"] {
+            let (mut execution, plan) = world.execution(name, 1, None);
+            execution.max_retries = 0;
+            let id = execution.id;
+            node.start(execution, plan).await.unwrap();
+            assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+            ended.push(world.find(id).unwrap());
+        }
+        assert_eq!(ended[0].output.as_ref().unwrap().get("sum"), Some(&Value::Int(13)));
+        let error = ended[1].error.as_ref().unwrap();
+        assert_eq!(&*error.code, "CHILD_FAILED");
+        assert!(error.message.contains("`input.n`"), "{}", error.message);
+    });
+}
+
+#[test]
 fn a_long_task_gets_its_running_row_and_a_drain_writes_the_others() {
     use crate::sim::queue::QueueFaults;
     use stepwell::engine::StepStatus;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::engine::{Event, Stop};
+use crate::engine::Stop;
 use crate::service::ports::{AttemptKey, CrashPoint, Progress, Receipt, Started, Task};
 
 use super::committer::Written;
-use super::message::{Cause, ChildRequest, Job, Turn};
+use super::message::{Cause, Job, Kin, Turn};
 use super::meters::Meters;
 use super::shared::Shared;
 
@@ -22,7 +22,7 @@ const MAX_UNACKED: usize = 100_000;
 pub(super) struct Actor {
     shared: Arc<Shared>,
     written: mpsc::UnboundedReceiver<Written>,
-    family: mpsc::UnboundedSender<ChildRequest>,
+    family: mpsc::UnboundedSender<Kin>,
     /// Outcomes whose acknowledgement failed.
     unacked: Vec<Receipt>,
     meters: Meters,
@@ -41,7 +41,7 @@ impl Actor {
     pub fn new(
         shared: Arc<Shared>,
         written: mpsc::UnboundedReceiver<Written>,
-        family: mpsc::UnboundedSender<ChildRequest>,
+        family: mpsc::UnboundedSender<Kin>,
     ) -> Self {
         Self { shared, written, family, unacked: Vec::new(), meters: Meters::default() }
     }
@@ -130,12 +130,11 @@ impl Actor {
     /// Starts children, stops those that are to stop, and tells a parent that its child has ended.
     fn tell_family(&self, turn: &mut Turn) {
         for child in turn.children.drain(..) {
-            let _ = self.family.send(child);
+            let _ = self.family.send(Kin::Child(child));
         }
         for stop in turn.effects.stops.drain(..) {
             if let Stop::Child(child) = stop {
-                let reason = "the execution that started it has stopped".into();
-                self.shared.apply(child, Job::event(Event::Cancel { reason }));
+                self.shared.stop_child(child);
             }
         }
         let Some(ending) = &mut turn.ending else { return };

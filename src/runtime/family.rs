@@ -9,36 +9,52 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::{ChildStart, Event, ExecutionStatus, MAX_DEPTH, Outcome, StepError, code};
-use crate::expr::Value;
-use crate::ids::WorkflowId;
+use crate::ids::{ExecutionId, WorkflowId};
 use crate::plan::{Plan, PlanHash};
 use crate::service::model::{Execution, Parent, WorkflowStatus};
 use crate::service::ports::{RuntimeError, Started, StoreResult};
+use crate::service::{Admission, FieldError};
 
 use super::backoff::Backoff;
 use super::decide::child_outcome;
-use super::message::{ChildRequest, Inbound, Job, StartJob};
+use super::message::{ChildRequest, Inbound, Job, Kin, StartJob};
 use super::shared::Shared;
 
 /// How many versions are kept; past it all are dropped, and read again as they are needed.
 const MAX_KEPT: usize = 1_024;
 
 /// Starts children until the node ends.
-pub(super) async fn run(
-    shared: Arc<Shared>,
-    versions: Arc<Versions>,
-    mut requests: mpsc::UnboundedReceiver<ChildRequest>,
-) {
+pub(super) async fn run(shared: Arc<Shared>, versions: Arc<Versions>, mut requests: mpsc::UnboundedReceiver<Kin>) {
     let mut starting = FuturesUnordered::new();
     loop {
         tokio::select! {
             biased;
             request = requests.recv() => match request {
-                Some(request) => starting.push(start(&shared, &versions, request)),
+                Some(request) => starting.push(care(&shared, &versions, request)),
                 None => return,
             },
             Some(()) = starting.next() => {}
         }
+    }
+}
+
+async fn care(shared: &Shared, versions: &Versions, request: Kin) {
+    match request {
+        Kin::Child(request) => start(shared, versions, request).await,
+        Kin::Orphan { child, parent } => stop_orphan(shared, child, parent).await,
+    }
+}
+
+/// Stops a child whose parent has ended: in an earlier life of this process, before it could say so.
+async fn stop_orphan(shared: &Shared, child: ExecutionId, parent: ExecutionId) {
+    let mut backoff = Backoff::new();
+    loop {
+        match shared.ports.store.execution_find(parent).await {
+            Ok(Some(parent)) if !parent.status.is_terminal() => return,
+            Ok(_) => return shared.stop_child(child),
+            Err(error) => tracing::warn!(%child, %error, "a child's parent can't be looked up; trying again"),
+        }
+        backoff.wait(&*shared.ports.clock).await;
     }
 }
 
@@ -114,6 +130,9 @@ fn failed(shared: &Shared, child: &ChildStart, why: String) -> Event {
 
 fn execution_of(shared: &Shared, child: &ChildStart, version: &Version, parent: Parent) -> Result<Execution, String> {
     let now = shared.now();
+    let input = version.admission.input(child.input.clone(), "input").map_err(|misfits| told(&misfits))?;
+    let settings = version.admission.settings(&child.workflow, &shared.options.settings);
+    let settings = settings.map_err(|misfits| told(&misfits))?;
     Ok(Execution {
         id: child.child,
         workflow: version.workflow,
@@ -122,8 +141,8 @@ fn execution_of(shared: &Shared, child: &ChildStart, version: &Version, parent: 
         plan_hash: version.hash.clone(),
         status: ExecutionStatus::Pending,
         seq: 0,
-        input: child.input.clone(),
-        settings: Value::object::<&str>([]),
+        input,
+        settings,
         output: None,
         error: None,
         retry_count: 0,
@@ -140,12 +159,19 @@ fn execution_of(shared: &Shared, child: &ChildStart, version: &Version, parent: 
     })
 }
 
+/// Every misfit in a sentence.
+fn told(misfits: &[FieldError]) -> String {
+    let told: Vec<String> = misfits.iter().map(|misfit| format!("`{}`: {}", misfit.path, misfit.message)).collect();
+    format!("what the child is given does not fit: {}", told.join("; "))
+}
+
 /// What starts a child.
 pub(super) struct Version {
     workflow: WorkflowId,
     n: i64,
     hash: PlanHash,
     plan: Arc<Plan>,
+    admission: Admission,
 }
 
 /// Versions by the name and number that children ask for.
@@ -213,6 +239,9 @@ async fn read(shared: &Shared, child: &ChildStart) -> StoreResult<Result<Arc<Ver
     let Some(version) = store.version_find(workflow.id, n).await? else {
         return Ok(Err(format!("the workflow `{name}` has no version {n}")));
     };
-    let found = Version { workflow: workflow.id, n, hash: version.plan_hash, plan: version.plan };
-    Ok(Ok(Arc::new(found)))
+    let found = Admission::of(&version.plan).map(|admission| {
+        let (workflow, hash, plan) = (workflow.id, version.plan_hash, version.plan);
+        Arc::new(Version { workflow, n, hash, plan, admission })
+    });
+    Ok(found)
 }

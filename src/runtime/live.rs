@@ -43,7 +43,7 @@ impl Live {
 
     /// An execution that was read from its rows.
     pub fn loaded(loaded: Loaded, now: Timestamp) -> Self {
-        let Loaded { execution, plan, state } = loaded;
+        let Loaded { execution, plan, state, .. } = loaded;
         let span = tracing::info_span!("execution", id = %execution.id, workflow = %execution.workflow_name);
         Self::new(&execution, plan, state, span, now)
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::engine::replay;
+use crate::engine::{StepRow, StepStatus, replay};
 use crate::ids::ExecutionId;
 use crate::plan::{Plan, PlanHash};
 use crate::service::model::History;
@@ -111,11 +111,20 @@ fn fold(history: History, plan: Option<Arc<Plan>>) -> Found {
     let Some(plan) = plan else {
         return Found::Broken(format!("there is no plan {}", execution.plan_hash.0));
     };
+    let stopped = steps.iter().filter_map(stopped_child).collect();
     match replay(&plan, start_of(&execution), execution.started_at, steps, controls) {
         Ok(mut state) => {
             state.continue_after(execution.seq);
-            Found::Execution(Box::new(Loaded { execution, plan, state }))
+            Found::Execution(Box::new(Loaded { execution, plan, state, stopped }))
         }
         Err(error) => Found::Broken(error.to_string()),
     }
+}
+
+/// The child that a row's step had started when it was stopped.
+fn stopped_child(row: &StepRow) -> Option<ExecutionId> {
+    if row.status != StepStatus::Cancelled {
+        return None;
+    }
+    row.input.as_ref()?.get("execution_id")?.as_str()?.parse().ok().map(ExecutionId)
 }

@@ -98,6 +98,8 @@ pub(super) struct Loaded {
     pub execution: Execution,
     pub plan: Arc<Plan>,
     pub state: ExecutionState,
+    /// Children that were to be stopped with it.
+    pub stopped: Vec<ExecutionId>,
 }
 
 /// What a shard sends to its committer. In order: a turn of an execution never overtakes an earlier one.
@@ -142,6 +144,14 @@ pub(super) enum Cause {
     Lost(Event),
     /// What comes again by itself: a timer, or what a load looks up.
     Own,
+}
+
+/// What is asked of the family.
+pub(super) enum Kin {
+    /// A child to start, or to look after.
+    Child(ChildRequest),
+    /// A child to stop, if its parent has ended: the word to it may have been lost.
+    Orphan { child: ExecutionId, parent: ExecutionId },
 }
 
 /// A child to start, or to look after.

@@ -17,7 +17,7 @@ use crate::service::ports::{AttemptKey, DueTimer, RuntimeError};
 
 use super::live::Live;
 use super::loader::Wanted;
-use super::message::{Cause, ChildRequest, Decided, Found, Inbound, Job, Loaded, StartJob, Then, Turn, What};
+use super::message::{Cause, Decided, Found, Inbound, Job, Kin, Loaded, StartJob, Then, Turn, What};
 use super::shared::{IdMap, Shared};
 use super::timers::{Alarm, Timers, later, until};
 
@@ -60,7 +60,7 @@ pub(super) struct Shard {
     inbox: mpsc::UnboundedReceiver<Inbound>,
     decided: mpsc::UnboundedSender<Decided>,
     wanted: mpsc::UnboundedSender<Wanted>,
-    family: mpsc::UnboundedSender<ChildRequest>,
+    family: mpsc::UnboundedSender<Kin>,
     slots: IdMap<ExecutionId, Slot>,
     timers: Timers,
     sent: VecDeque<Sent>,
@@ -76,7 +76,7 @@ pub(super) struct Shard {
 pub(super) struct Outlets {
     pub decided: mpsc::UnboundedSender<Decided>,
     pub wanted: mpsc::UnboundedSender<Wanted>,
-    pub family: mpsc::UnboundedSender<ChildRequest>,
+    pub family: mpsc::UnboundedSender<Kin>,
 }
 
 impl Shard {
@@ -274,9 +274,10 @@ impl Shard {
     }
 
     /// Takes an execution that was read into memory, and goes on from where it stands.
-    fn install(&mut self, id: ExecutionId, loaded: Loaded, loading: Loading) {
+    fn install(&mut self, id: ExecutionId, mut loaded: Loaded, loading: Loading) {
         let now = self.shared.now();
         let recovering = !self.shared.recovered.load(Ordering::Acquire);
+        let stopped = std::mem::take(&mut loaded.stopped);
         let live = Live::loaded(loaded, now);
         for timer in live.state.timers() {
             let alarm = Alarm { due: timer.due, execution: id, target: timer.target };
@@ -300,12 +301,18 @@ impl Shard {
         }
         if recovering || loading.discarded {
             for child in children {
-                let _ = self.family.send(live.child_request(child, true));
+                let _ = self.family.send(Kin::Child(live.child_request(child, true)));
             }
         }
         let terminal = live.state.status().is_terminal();
         if terminal && loading.discarded {
-            self.tell_of_end(&live);
+            self.tell_of_end(&live, stopped);
+        }
+        if recovering
+            && !terminal
+            && let Some(parent) = &live.parent
+        {
+            let _ = self.family.send(Kin::Orphan { child: id, parent: parent.execution });
         }
         self.insert(id, live);
         if resend {
@@ -321,8 +328,9 @@ impl Shard {
     }
 
     /// Its end was committed by a commit that seemed to fail, so that nobody was told.
-    fn tell_of_end(&self, live: &Live) {
+    fn tell_of_end(&self, live: &Live, stopped: Vec<ExecutionId>) {
         self.shared.audience.ended(live.id);
+        stopped.into_iter().for_each(|child| self.shared.stop_child(child));
         let ending = live.ending();
         if let (Some(parent), Some(event)) = (ending.parent, ending.event) {
             self.shared.apply(parent.execution, Job::event(event));

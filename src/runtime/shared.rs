@@ -10,6 +10,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::engine::Event;
 use crate::expr::Timestamp;
 use crate::ids::{ExecutionId, PartitionId};
 use crate::service::ports::{AttemptKey, CrashPoint};
@@ -82,6 +83,12 @@ impl Shared {
     /// Sends to the shard of an execution. A node that has ended drops it.
     pub fn apply(&self, id: ExecutionId, job: Job) {
         self.send(self.shard_of(id.partition()), Inbound::Apply { id, job });
+    }
+
+    /// Stops a child whose parent has stopped.
+    pub fn stop_child(&self, child: ExecutionId) {
+        let reason = "the execution that started it has stopped".into();
+        self.apply(child, Job::event(Event::Cancel { reason }));
     }
 
     pub fn send(&self, shard: usize, message: Inbound) {
