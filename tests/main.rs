@@ -9,6 +9,7 @@ mod cli;
 mod e2e;
 mod expressions;
 mod functions_reference;
+mod engine;
 mod layout;
 mod migrations;
 mod queue;

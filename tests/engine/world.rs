@@ -1,0 +1,204 @@
+//! A world around the engine: a clock that only moves when told, rows kept as a store keeps them, workers that answer as
+//! scripted. With `forgetful`, the state is thrown away after each event and made again from the rows.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use stepwell::engine::{
+    ControlRow, Dispatch, Effects, Event, ExecutionState, ExecutionStatus, LogEntry, Outcome, Refusal, Start,
+    StepError, StepRow, StepStatus, Timer, TimerTarget, advance, replay,
+};
+use stepwell::expr::{Timestamp, Value};
+use stepwell::ids::{ExecutionId, StepPath};
+use stepwell::lang::{Notation, Source, builtin_task_types, compile};
+use stepwell::plan::{Plan, Runs, TaskType, TaskTypes};
+use uuid::Uuid;
+
+/// What a worker answers to an attempt.
+pub type Answer = Result<Value, StepError>;
+
+pub struct World {
+    pub plan: Arc<Plan>,
+    pub state: ExecutionState,
+    pub now: Timestamp,
+    pub started_at: Option<Timestamp>,
+    pub rows: BTreeMap<(StepPath, u32), StepRow>,
+    pub controls: Vec<ControlRow>,
+    pub logs: Vec<LogEntry>,
+    pub dispatches: VecDeque<Dispatch>,
+    pub timers: Vec<Timer>,
+    pub stops: Vec<stepwell::engine::Stop>,
+    pub children: Vec<stepwell::engine::ChildStart>,
+    /// Whether the state is made again from the rows after each event.
+    pub forgetful: bool,
+    start: Start,
+}
+
+pub fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// The task types of the tests: the built-in ones, and `work`, whose configuration and output are anything.
+pub fn task_types() -> TaskTypes {
+    let mut types = builtin_task_types();
+    let config = stepwell::expr::ObjectType { fields: Vec::new(), open: true };
+    types.insert(TaskType {
+        name: "work".into(),
+        description: "".into(),
+        config,
+        output: stepwell::expr::Type::Any,
+        runs: Runs::Worker,
+    });
+    types
+}
+
+pub fn plan_of(notation: Notation, text: &str) -> Arc<Plan> {
+    let source = Source { name: "test".into(), notation, text: text.into() };
+    let compiled = compile(&source, &task_types());
+    assert!(!compiled.has_errors(), "{:#?}", compiled.diagnostics);
+    compiled.plans[0].clone()
+}
+
+impl World {
+    pub fn flow(text: &str, input: &str) -> Self {
+        Self::new(plan_of(Notation::Flow, text), input, 0)
+    }
+
+    pub fn toml(text: &str, input: &str) -> Self {
+        Self::new(plan_of(Notation::Toml, text), input, 0)
+    }
+
+    pub fn new(plan: Arc<Plan>, input: &str, max_retries: u32) -> Self {
+        let id = ExecutionId(Uuid::from_u128(7));
+        let (input, settings) = (json(input), json("{}"));
+        let start = Start { id, version: 1, input, settings, max_retries, depth: 0 };
+        Self {
+            state: ExecutionState::new(&plan, start.clone()),
+            plan,
+            now: Timestamp(1_700_000_000_000_000),
+            started_at: None,
+            rows: BTreeMap::new(),
+            controls: Vec::new(),
+            logs: Vec::new(),
+            dispatches: VecDeque::new(),
+            timers: Vec::new(),
+            stops: Vec::new(),
+            children: Vec::new(),
+            forgetful: false,
+            start,
+        }
+    }
+
+    pub fn started(mut self) -> Self {
+        self.started_at = Some(self.now);
+        self.apply(Event::Started).unwrap();
+        self
+    }
+
+    pub fn forgetful(mut self) -> Self {
+        self.forgetful = true;
+        self
+    }
+
+    /// Applies an event, keeps what it writes, and checks that the rows fold to the same state.
+    pub fn apply(&mut self, event: Event) -> Result<Effects, Refusal> {
+        let effects = advance(&self.plan, &mut self.state, event, self.now)?;
+        for row in effects.steps.clone() {
+            self.rows.insert((row.path.clone(), row.attempt), row);
+        }
+        self.controls.extend(effects.controls.clone());
+        self.logs.extend(effects.logs.clone());
+        self.dispatches.extend(effects.dispatches.clone());
+        self.timers.extend(effects.timers.clone());
+        self.stops.extend(effects.stops.clone());
+        self.children.extend(effects.children.clone());
+        let folded = self.folded();
+        self.compare(&folded);
+        if self.forgetful {
+            self.state = folded;
+        }
+        Ok(effects)
+    }
+
+    pub fn folded(&self) -> ExecutionState {
+        let rows = self.rows.values().cloned().collect();
+        replay(&self.plan, self.start.clone(), self.started_at, rows, self.controls.clone()).unwrap()
+    }
+
+    fn compare(&self, folded: &ExecutionState) {
+        let live = &self.state;
+        assert_eq!(folded.status(), live.status());
+        assert_eq!(folded.error(), live.error());
+        assert_eq!(folded.output(), live.output());
+        assert_eq!(folded.timers(), live.timers());
+        assert_eq!(folded.children(), live.children());
+        assert_eq!(folded.outstanding(&self.plan), live.outstanding(&self.plan));
+    }
+
+    /// Answers the next dispatched attempt that is still awaited; whether there was one.
+    pub fn answer(&mut self, mut worker: impl FnMut(&Dispatch) -> Answer) -> bool {
+        while let Some(dispatch) = self.dispatches.pop_front() {
+            if self.state.awaits(&dispatch.path, dispatch.attempt) {
+                let result = worker(&dispatch);
+                self.outcome(&dispatch.path, dispatch.attempt, result).unwrap();
+                return true;
+            }
+        }
+        false
+    }
+
+    pub fn outcome(&mut self, path: &StepPath, attempt: u32, result: Answer) -> Result<Effects, Refusal> {
+        self.now = Timestamp(self.now.0 + 1_000);
+        let outcome = Outcome { path: path.clone(), attempt, result, started_at: self.now, logs: Vec::new() };
+        self.apply(Event::Outcome(outcome))
+    }
+
+    /// Moves the clock to the next timer and rings it; whether there was one.
+    pub fn ring(&mut self) -> bool {
+        let Some(timer) = self.state.timers().into_iter().next() else { return false };
+        self.now = self.now.max(timer.due);
+        let event = match timer.target {
+            TimerTarget::Step { path, attempt } => Event::Woken { path, attempt },
+            TimerTarget::Execution => Event::ExecutionWoken,
+            TimerTarget::Timeout => Event::TimedOut,
+        };
+        self.apply(event).unwrap();
+        true
+    }
+
+    /// Answers and rings until the execution ends.
+    pub fn run(mut self, mut worker: impl FnMut(&Dispatch) -> Answer) -> Self {
+        while !self.state.status().is_terminal() {
+            assert!(self.answer(&mut worker) || self.ring(), "the execution waits for nothing and has not ended");
+        }
+        self
+    }
+
+    pub fn status(&self) -> ExecutionStatus {
+        self.state.status()
+    }
+
+    pub fn output(&self) -> String {
+        serde_json::to_string(&self.state.output()).unwrap()
+    }
+
+    /// `path#attempt status` of every row of a step or statement, in order of `seq`.
+    pub fn story(&self) -> Vec<String> {
+        let mut rows: Vec<_> = self.rows.values().collect();
+        rows.sort_by_key(|row| row.seq);
+        rows.into_iter().map(|row| format!("{}#{} {}", row.path, row.attempt, row.status)).collect()
+    }
+
+    pub fn step(&self, path: &str, attempt: u32) -> &StepRow {
+        &self.rows[&(StepPath::new(path), attempt)]
+    }
+
+    pub fn statuses(&self, status: StepStatus) -> Vec<String> {
+        self.rows.values().filter(|row| row.status == status).map(|row| row.path.to_string()).collect()
+    }
+}
+
+/// An answer that echoes the configuration.
+pub fn echo(dispatch: &Dispatch) -> Answer {
+    Ok(dispatch.config.clone())
+}
