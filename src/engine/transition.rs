@@ -111,10 +111,14 @@ impl Machine<'_> {
         self.close_waiting(path);
         let row = self.row(place, path.clone(), attempt, StepStatus::Completed);
         let input = Some(Value::object([("until", Value::Timestamp(due.0))]));
-        self.effects.steps.push(StepRow { input, created_at: since, started_at: Some(since), ..row });
+        let mut output = None;
         if let NodeKind::Step(step) = &plan.node(place.node).kind {
-            self.state.bind(place.scope, step.ident.clone(), Value::Null);
+            let waited = Value::Duration(due.0.saturating_sub(since.0).max(0));
+            let value = Value::object([("waited", waited)]);
+            self.state.bind(place.scope, step.ident.clone(), value.clone());
+            output = Some(value);
         }
+        self.effects.steps.push(StepRow { input, output, created_at: since, started_at: Some(since), ..row });
         self.settled(place);
     }
 

@@ -136,7 +136,7 @@ pub enum Action {
     Conditional(ConditionalConfig),
     /// The engine: writes to the execution's log (`log`). `message` has `{path}` compiled to `data.path` already.
     Log { message: Expr, level: Option<Expr>, details: Option<Expr> },
-    /// A durable wait as a step (`delay`); its output is `{ waited: duration }`.
+    /// A durable wait as a step (`delay`); its output is `{ waited: duration }`, as planned.
     Delay(Wake),
     /// A child execution (`workflow`).
     Child { workflow: Expr, input: Option<Expr>, version: Option<Expr> },
