@@ -56,13 +56,17 @@ async fn one(backend: Backend, time: Duration, report: &mut Report) {
     let stand = backend::Stand::prepare(backend).await;
     let name = backend.title();
     let raw = raw::measure(&stand).await;
-    report.note(name, &format!("fdatasync of 4 KiB {:.0} us, a commit of one row {:.0} us", raw.sync_us, raw.commit_us));
+    report
+        .note(name, &format!("fdatasync of 4 KiB {:.0} us, a commit of one row {:.0} us", raw.sync_us, raw.commit_us));
 
     let server = Server::start(&stand).await;
     let alone = load::latency(&server, 100).await;
     let goal = if backend == Backend::Sqlite { Some(8_000.0) } else { None };
     let eleven = 11.0 * raw.commit_us;
-    report.row(Row::new(name, "W2 ten steps, one at a time: median", alone.median_us / 1e3, "ms").at_most(goal.map(|us| us / 1e3)));
+    report.row(
+        Row::new(name, "W2 ten steps, one at a time: median", alone.median_us / 1e3, "ms")
+            .at_most(goal.map(|us| us / 1e3)),
+    );
     report.row(Row::new(name, "W2 p99", alone.p99_us / 1e3, "ms"));
     report.row(Row::new(name, "W2 median against eleven single commits", alone.median_us / eleven, "times"));
 
@@ -89,5 +93,8 @@ async fn one(backend: Backend, time: Duration, report: &mut Report) {
     let counted = stand.completed_steps().await;
     let expected = report.take_started() * 10 + 100 * 10;
     assert_eq!(counted, expected, "every step that was acknowledged is a row");
-    report.note(name, &format!("{counted} completed steps counted in the database afterwards, all that were acknowledged"));
+    report.note(
+        name,
+        &format!("{counted} completed steps counted in the database afterwards, all that were acknowledged"),
+    );
 }

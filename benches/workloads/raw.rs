@@ -43,7 +43,11 @@ async fn commit(stand: &Stand) -> f64 {
     let mut times = Vec::new();
     for at in 0..300_u32 {
         let row = row(execution, at);
-        let commit = Commit { leases: vec![leases[usize::from(execution.partition().0)]], steps: vec![row], ..Commit::default() };
+        let commit = Commit {
+            leases: vec![leases[usize::from(execution.partition().0)]],
+            steps: vec![row],
+            ..Commit::default()
+        };
         let began = Instant::now();
         database.commit(&commit).await.unwrap();
         times.push(began.elapsed().as_secs_f64() * 1e6);

@@ -85,10 +85,12 @@ impl Report {
         let rows: Vec<_> = self
             .rows
             .iter()
-            .map(|row| json!({
-                "on": row.backend, "what": row.title, "value": row.value, "unit": row.unit,
-                "at_least": row.at_least, "at_most": row.at_most, "reached": row.reached(),
-            }))
+            .map(|row| {
+                json!({
+                    "on": row.backend, "what": row.title, "value": row.value, "unit": row.unit,
+                    "at_least": row.at_least, "at_most": row.at_most, "reached": row.reached(),
+                })
+            })
             .collect();
         let notes: Vec<_> = self.notes.iter().map(|(on, note)| json!({ "on": on, "note": note })).collect();
         serde_json::to_string_pretty(&json!({ "rows": rows, "notes": notes })).unwrap()

@@ -25,7 +25,7 @@ fn statements_run_in_the_order_written() {
         let world = world.run(echo);
         assert_eq!(world.status(), ExecutionStatus::Completed);
         assert_eq!(world.output(), "3");
-        assert_eq!(world.story(), ["a#1 completed", "let-1#1 completed", "b#1 completed"]);
+        assert_eq!(world.story(), ["a#1 completed", "twice#1 completed", "b#1 completed"]);
     });
 }
 
@@ -170,7 +170,7 @@ fn a_mistake_in_an_expression_fails_the_statement_with_its_place() {
         let error = world.state.error().unwrap();
         assert_eq!(&*error.code, "EXPRESSION");
         assert!(error.details.is_some());
-        assert_eq!(world.step("let-1", 1).status, StepStatus::Failed);
+        assert_eq!(world.step("x", 1).status, StepStatus::Failed);
     });
 }
 

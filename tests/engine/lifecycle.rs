@@ -57,7 +57,7 @@ fn an_execution_retry_goes_on_from_the_failed_step_with_the_next_attempt() {
 #[test]
 fn a_retry_by_hand_takes_up_the_siblings_that_were_stopped() {
     for forgetful in [false, true] {
-        let text = "workflow w { parallel { step a: work { }\n step b: work { }\n let c = 1 } }";
+        let text = "workflow w { parallel { step a: work { }\n step b: work { }\n branch x { let c = 1 } } }";
         let mut world = World::flow(text, "{}");
         world.forgetful = forgetful;
         let mut world = world.started();

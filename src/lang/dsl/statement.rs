@@ -181,7 +181,9 @@ impl<'t> Parser<'t> {
             return None;
         };
         let mate = self.tokens.all[block].mate;
-        Some((entry.start..block, block + 1..mate, mate + 1..entry.end.max(mate + 1)))
+        let end = entry.end.max(mate + 1);
+        let left = (mate + 1..end).find(|at| self.tokens.all[*at].kind != Kind::Newline).unwrap_or(end);
+        Some((entry.start..block, block + 1..mate, left..end))
     }
 
     /// Reports that the entry has no block.
