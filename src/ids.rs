@@ -44,8 +44,15 @@ impl ExecutionId {
         let mut hash = Sha256::new();
         hash.update(self.0.as_bytes());
         hash.update(path.as_str().as_bytes());
-        hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize()[..16])
     }
+}
+
+/// Bytes as hexadecimal digits, lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = |byte: &u8| [DIGITS[usize::from(byte >> 4)] as char, DIGITS[usize::from(byte & 15)] as char];
+    bytes.iter().flat_map(digits).collect()
 }
 
 /// A slice of all executions, owned by one process at a time.

@@ -24,6 +24,8 @@ use report::{Report, Row};
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
+    // The load speaks HTTP alone, but its client wants to know what it would do about TLS.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     match args.get(1).map(String::as_str) {
         Some("--serve") => runtime.block_on(backend::serve()),
