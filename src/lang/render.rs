@@ -4,7 +4,10 @@
 
 use std::fmt;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode, SourceOffset};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
+    SpanContents,
+};
 
 use super::{Diagnostic, Severity, Source};
 
@@ -19,21 +22,15 @@ const LONGEST_LINE: usize = 400;
 
 /// The diagnostics of a source as text, with colours of a terminal or without.
 pub fn render(source: &Source, diagnostics: &[Diagnostic], color: bool) -> String {
-    let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler = GraphicalReportHandler::new_themed(theme)
-        .with_links(false)
-        .with_width(WIDTH)
-        .with_context_lines(0)
-        .without_syntax_highlighting();
-    let named = NamedSource::new(&*source.name, source.text.to_string());
+    let code = Code { name: &source.name, text: &source.text };
     let mut out = String::new();
     for diagnostic in diagnostics.iter().take(MAX_SHOWN) {
-        let drawn = Drawn { diagnostic, source: &source.text, code: &named, long: has_long_line(source, diagnostic) };
-        // Writing to a string does not fail; a diagnostic that can't be drawn still says what is wrong.
-        let before = out.len();
-        if handler.render_report(&mut out, &drawn).is_err() {
-            out.truncate(before);
-            out.push_str(&format!("{drawn}\n"));
+        let drawn = Drawn { diagnostic, source: &source.text, code: &code, long: has_long_line(source, diagnostic) };
+        let mut text = String::new();
+        match handler(diagnostic.code, color).render_report(&mut text, &drawn) {
+            Ok(()) => out.push_str(text.trim_start()),
+            // A diagnostic that can't be drawn still says what is wrong.
+            Err(_) => out.push_str(&format!("error[{}]: {drawn}\n", diagnostic.code)),
         }
         out.push('\n');
     }
@@ -42,6 +39,46 @@ pub fn render(source: &Source, diagnostics: &[Diagnostic], color: bool) -> Strin
         more => out.push_str(&format!("and {more} more\n")),
     }
     out
+}
+
+/// What draws a diagnostic of this code: its first line begins `error[E0101]:`.
+fn handler(code: &str, color: bool) -> GraphicalReportHandler {
+    let mut theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    theme.characters.error = format!("error[{code}]:");
+    theme.characters.warning = format!("warning[{code}]:");
+    GraphicalReportHandler::new_themed(theme)
+        .with_links(false)
+        .with_width(WIDTH)
+        .with_context_lines(0)
+        .without_syntax_highlighting()
+}
+
+/// A source that gives whole lines, also where no lines around them are asked for.
+#[derive(Debug)]
+struct Code<'s> {
+    name: &'s str,
+    text: &'s str,
+}
+
+impl SourceCode for Code<'_> {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        _before: usize,
+        _after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let start = floor(self.text, span.offset());
+        let end = floor(self.text, span.offset() + span.len()).max(start);
+        let first = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let last = self.text[end..].find('\n').map_or(self.text.len(), |newline| end + newline);
+        let line = self.text[..first].matches('\n').count();
+        let lines = self.text[first..last].matches('\n').count() + 1;
+        let place = SourceSpan::new(first.into(), last - first);
+        // The head of the drawing shows the column of the place.
+        let column = self.text[first..start].chars().count();
+        let data = &self.text.as_bytes()[first..last];
+        Ok(Box::new(MietteSpanContents::new_named(self.name.to_owned(), data, place, line, column, lines)))
+    }
 }
 
 /// Whether a place is on a line that is too long to be drawn.
@@ -66,7 +103,7 @@ fn floor(text: &str, at: usize) -> usize {
 struct Drawn<'d> {
     diagnostic: &'d Diagnostic,
     source: &'d str,
-    code: &'d NamedSource<String>,
+    code: &'d Code<'d>,
     long: bool,
 }
 
@@ -78,13 +115,9 @@ impl fmt::Debug for Drawn<'_> {
 
 impl fmt::Display for Drawn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.diagnostic.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        write!(f, "{severity}[{}]: {}", self.diagnostic.code, self.diagnostic.message)?;
+        f.write_str(&self.diagnostic.message)?;
         let Some(label) = self.diagnostic.labels.first().filter(|_| self.long) else { return Ok(()) };
-        let at = SourceOffset::from(label.span.start as usize).offset();
+        let at = label.span.start as usize;
         let line = self.source[..floor(self.source, at)].matches('\n').count() + 1;
         write!(f, " (line {line}, byte {at})")
     }
@@ -136,10 +169,16 @@ mod tests {
         let source = source("workflow a {\n  fail bad\n}\n");
         let one = Diagnostic::error("E0201", "unknown name `bad`", Span::new(20, 23)).label("nothing").help("look");
         let text = render(&source, &[one], false);
-        assert!(text.contains("error[E0201]: unknown name `bad`"), "{text}");
-        assert!(text.contains("a.flow:2:8"), "{text}");
-        assert!(text.contains("help: look"), "{text}");
-        assert!(!text.contains('\u{1b}'), "{text}");
+        let expected = [
+            "error[E0201]: unknown name `bad`",
+            "   ╭─[a.flow:2:8]",
+            " 2 │   fail bad",
+            "   ·        ─┬─",
+            "   ·         ╰── nothing",
+            "   ╰────",
+            "  help: look",
+        ];
+        assert_eq!(text.lines().filter(|line| !line.is_empty()).collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -90,6 +90,16 @@ impl Plan {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// The plan that [`Self::to_json`] wrote. A deep expression is deeper as JSON than the parser's own limit, so that is off: what
+    /// bounds it is that only the compiler writes plans.
+    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        reader.disable_recursion_limit();
+        let plan = Self::deserialize(&mut reader)?;
+        reader.end()?;
+        Ok(plan)
+    }
+
     /// The hash that names this plan.
     pub fn hash(&self) -> PlanHash {
         let digest = Sha256::digest(self.to_json().as_bytes());

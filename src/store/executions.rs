@@ -100,7 +100,8 @@ impl ExecutionStore for Database {
     async fn plan_find(&self, hash: &PlanHash) -> StoreResult<Option<Arc<Plan>>> {
         let version = entity::version::Entity::find().filter(entity::version::Column::PlanHash.eq(&*hash.0));
         let version = version.limit(1).one(&self.read).await?;
-        version.map(|version| Ok(Arc::new(row::parse("a plan", &version.plan)?))).transpose()
+        let Some(version) = version else { return Ok(None) };
+        row::plan(&version.plan).map(Some)
     }
 }
 

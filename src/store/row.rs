@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::engine::{ControlRow, ExecutionStatus, ExecutionUpdate, LogEntry, LogLevel, StepRow, StepStatus};
 use crate::expr::Timestamp;
 use crate::ids::{ExecutionId, StepPath, WorkflowId};
-use crate::plan::PlanHash;
+use crate::plan::{Plan, PlanHash};
 use crate::service::model::{Execution, Parent};
 use crate::service::ports::{StoreError, StoreResult, StoredLog};
 
@@ -25,6 +25,11 @@ pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
 /// Stored JSON.
 pub(super) fn parse<T: DeserializeOwned>(what: &str, text: &str) -> StoreResult<T> {
     serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("{what}: {error}")))
+}
+
+/// A stored plan.
+pub(super) fn plan(text: &str) -> StoreResult<Arc<Plan>> {
+    Plan::from_json(text).map(Arc::new).map_err(|error| StoreError::Corrupt(format!("a plan: {error}")))
 }
 
 /// Stored JSON that may be absent. Absent and `null` are two things.

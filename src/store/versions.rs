@@ -155,7 +155,7 @@ fn from_model(row: version::Model) -> StoreResult<Version> {
         notation: row::word("notation", &row.notation, notation)?,
         source_hash: row.source_hash.into(),
         plan_hash: PlanHash(row.plan_hash.into()),
-        plan: std::sync::Arc::new(row::parse("a plan", &row.plan)?),
+        plan: row::plan(&row.plan)?,
         origin: row::parse("origin of a version", &row.origin)?,
         created_at: Timestamp(row.created_at),
     })

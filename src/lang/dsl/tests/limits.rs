@@ -118,3 +118,12 @@ fn many_entries_of_few_parts_are_no_chain() {
     let text = format!("workflow w {{\n{inputs}  let o = {{\n{fields}  }}\n}}\n");
     assert_eq!(parse_flow(&source(&text)).1, []);
 }
+
+#[test]
+fn the_deepest_expression_is_read_back_from_its_plan() {
+    let text = format!("workflow w {{\n  let x = 1{}\n}}\n", " + 1".repeat(crate::lang::MAX_EXPR_DEPTH - 1));
+    let compiled = crate::lang::compile(&source(&text), &crate::lang::builtin_task_types());
+    assert!(!compiled.has_errors(), "{:?}", compiled.diagnostics);
+    let plan = &compiled.plans[0];
+    assert_eq!(crate::plan::Plan::from_json(&plan.to_json()).unwrap(), **plan);
+}
