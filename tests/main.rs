@@ -9,6 +9,7 @@ mod cli;
 mod docs;
 mod e2e;
 mod engine;
+mod examples;
 mod expressions;
 mod functions_reference;
 mod layout;

@@ -150,7 +150,7 @@ pub(super) struct RunArgs {
     /// How the result is written; json leaves standard output to it
     #[arg(long, value_enum, default_value = "text")]
     pub output: Format,
-    /// Serve the stub endpoints that the examples call
+    /// Serve the stub endpoints that the examples call; they are the `demo_url` of workflows with such a setting
     #[arg(long)]
     pub demo: bool,
     /// Replace a setting of the workflow; may be given again
@@ -217,7 +217,7 @@ pub(super) struct ServeSettings {
     /// How long a stop waits for what is running [default: 30s]
     #[arg(long, value_name = "DURATION")]
     drain: Option<String>,
-    /// Serve the stub endpoints that the examples call, under /demo
+    /// Serve the stub endpoints that the examples call, under /demo; they are the `demo_url` of workflows with such a setting
     #[arg(long)]
     demo: bool,
     /// Replace a setting of a workflow; may be given again

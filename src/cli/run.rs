@@ -93,9 +93,10 @@ async fn prepare_and_run(args: &RunArgs, loaded: &Loaded) -> Result<Exit, Troubl
     let input = input::read(&args.input).map_err(|(message, help)| Trouble::Usage(message, Some(help)))?;
     let folder =
         Folder::new().map_err(|error| Trouble::Failed(format!("can't make a temporary folder: {error}"), None))?;
-    let config = embedded(loaded, &folder, args.demo);
+    let mut config = embedded(loaded, &folder, args.demo);
     let telemetry = Telemetry::start(&config).map_err(|message| Trouble::Usage(message, None))?;
     let stub = demo::serve(&config).await.map_err(|message| Trouble::Failed(message, None))?;
+    config.settings.demo_url = stub.as_ref().map(|stub| stub.url.clone());
     let core = Core::start(&config, Handlers::default()).await?;
     let ran = run_on(args, &core, source, &workflow, input).await;
     core.stop(Duration::from_secs(1)).await;

@@ -1,4 +1,7 @@
 //! What replaces the settings of workflows: `[settings.<workflow>] key = value`.
+//!
+//! And `demo_url`, the setting by which the examples name the stub endpoints: where `--demo` is given it is the address that
+//! they are really served on, for every workflow that has it and for which nothing else was said.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +10,30 @@ use serde_json::{Map, Value as Json};
 use super::keys::Key;
 use super::{ConfigError, Loaded, Origin};
 
-/// Settings of workflows that this installation replaces, by workflow and key.
+/// The setting by which the examples name the stub endpoints.
+const DEMO_URL: &str = "demo_url";
+
+/// Settings of workflows that this installation replaces.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Overrides(pub BTreeMap<String, Map<String, Json>>);
+pub struct Overrides {
+    /// By workflow and key.
+    pub workflows: BTreeMap<String, Map<String, Json>>,
+    /// Where the stub endpoints are served, if they are: the `demo_url` of workflows for which no other was given.
+    pub demo_url: Option<String>,
+}
 
 impl Overrides {
-    /// As one JSON object of objects.
+    /// As one JSON object: an object for each workflow, and by its own name what goes for all of them.
     pub fn to_json(&self) -> Map<String, Json> {
-        self.0.iter().map(|(workflow, keys)| (workflow.clone(), Json::Object(keys.clone()))).collect()
+        let demo = self.demo_url.iter().map(|url| (DEMO_URL.to_owned(), Json::String(url.clone())));
+        let workflows = self.workflows.iter().map(|(workflow, keys)| (workflow.clone(), Json::Object(keys.clone())));
+        demo.chain(workflows).collect()
     }
 }
 
 /// Replaces a setting.
 pub(super) fn set(loaded: &mut Loaded, workflow: &str, key: &str, value: Json, origin: &Origin) {
-    loaded.config.settings.0.entry(workflow.to_owned()).or_default().insert(key.to_owned(), value);
+    loaded.config.settings.workflows.entry(workflow.to_owned()).or_default().insert(key.to_owned(), value);
     loaded.origins.insert(format!("settings.{workflow}.{key}"), origin.clone());
 }
 

@@ -43,7 +43,7 @@ impl Loaded {
             about: key.about,
             variable: Some(variable(key.name)),
         });
-        let settings = self.config.settings.0.iter().flat_map(|(workflow, keys)| {
+        let settings = self.config.settings.workflows.iter().flat_map(|(workflow, keys)| {
             keys.iter().map(move |(key, value)| {
                 let key = format!("settings.{workflow}.{key}");
                 let origin = self.origin(&key);

@@ -121,6 +121,14 @@ fn settings_of_workflows_are_replaced_from_each_source() {
 }
 
 #[test]
+fn where_the_demo_is_goes_for_all_workflows_and_what_was_said_of_one_goes_for_it() {
+    let mut settings = load("[settings.shop]\ndemo_url = \"mine\"\n", &[], &[]).config.settings;
+    settings.demo_url = Some("served".to_owned());
+    let expected = json!({ "demo_url": "served", "shop": { "demo_url": "mine" } });
+    assert_eq!(Json::Object(settings.to_json()), expected);
+}
+
+#[test]
 fn a_certificate_without_its_key_and_files_that_are_not_there_are_errors() {
     let found = errors("tls.cert = \"nowhere.pem\"\n", &[], &[]);
     assert_eq!(

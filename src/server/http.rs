@@ -47,6 +47,11 @@ impl Http {
         Ok(Self { listener, address, tls })
     }
 
+    /// Where it listens: the port that was free, where any would do.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Answers.
     pub fn serve(self, config: &Config, core: &Core) -> Result<Serving, ServeError> {
         let address = self.address;

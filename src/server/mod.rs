@@ -84,9 +84,12 @@ impl Server {
     /// # Errors
     /// Why it could not start.
     pub async fn start(self) -> Result<Running, ServeError> {
-        let Self { config, handlers } = self;
+        let Self { mut config, handlers } = self;
         // Before the database: a process that can't listen leaves nothing behind.
         let http = Http::bind(&config).await?;
+        if config.demo {
+            config.settings.demo_url = Some(tell::demo(&config, http.address()));
+        }
         let core = Core::start(&config, handlers).await?;
         let watcher = watcher(&config, &core).await;
         let http = http.serve(&config, &core)?;

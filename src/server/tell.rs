@@ -12,8 +12,7 @@ use super::Core;
 
 /// Where everything is, and that it is ready.
 pub(super) fn server(config: &Config, core: &Core, address: SocketAddr) {
-    let scheme = if config.tls.cert.is_some() { "https" } else { "http" };
-    let base = format!("{scheme}://{address}");
+    let base = base(config, address);
     let mut rows = vec![
         ("API", format!("{base}/api/v1")),
         ("docs", format!("{base}/docs")),
@@ -24,9 +23,19 @@ pub(super) fn server(config: &Config, core: &Core, address: SocketAddr) {
         rows.push(("workflows", workflows(config, core.service())));
     }
     if config.demo {
-        rows.push(("demo", format!("{base}/demo")));
+        rows.push(("demo", demo(config, address)));
     }
     say(&rows);
+}
+
+/// Where the stub endpoints are.
+pub(super) fn demo(config: &Config, address: SocketAddr) -> String {
+    format!("{}/demo", base(config, address))
+}
+
+fn base(config: &Config, address: SocketAddr) -> String {
+    let scheme = if config.tls.cert.is_some() { "https" } else { "http" };
+    format!("{scheme}://{address}")
 }
 
 /// What a process of workers does.

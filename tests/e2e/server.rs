@@ -48,9 +48,15 @@ pub struct Program {
 impl Program {
     /// Starts `stepwell` with these arguments in this folder and waits until it says that it is ready; its lines.
     pub fn start(folder: &Path, args: &[&str]) -> (Self, Vec<String>) {
+        Self::start_with(folder, args, &[])
+    }
+
+    /// As `start`, with these variables.
+    pub fn start_with(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> (Self, Vec<String>) {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("exec 3<&0\n{WATCHDOG}"), "sh", BINARY]).args(args).current_dir(folder);
         clean(&mut command);
+        command.envs(variables.iter().copied());
         let mut watchdog = command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).spawn().expect("sh");
         let mut lines = BufReader::new(watchdog.stdout.take().unwrap());
         let pid = line(&mut lines).strip_prefix("pid ").unwrap().parse().unwrap();
@@ -66,7 +72,7 @@ impl Program {
         }
     }
 
-    /// Sends a signal: `TERM`, `KILL`.
+    /// Sends a signal: `TERM`, `KILL`, `STOP`, `CONT`.
     pub fn signal(&self, name: &str) {
         assert!(Command::new("kill").args([&format!("-{name}"), &self.pid.to_string()]).status().unwrap().success());
     }
@@ -104,10 +110,60 @@ pub fn clean(command: &mut Command) {
     command.env("NO_COLOR", "1");
 }
 
+/// How a server is to be started.
+pub struct Setup {
+    backend: Backend,
+    args: Vec<String>,
+    concurrency: usize,
+}
+
+impl Setup {
+    /// A server with the demo's endpoints, on this back end.
+    pub fn on(backend: Backend) -> Self {
+        Self { backend, args: Vec::new(), concurrency: 64 }
+    }
+
+    /// With these arguments, too.
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
+        self
+    }
+
+    /// Starts it.
+    pub async fn start(self) -> TestServer {
+        let folder = tempfile::tempdir().unwrap();
+        let mut args: Vec<String> =
+            ["serve", "--demo", "--listen", "127.0.0.1:0", "--drain", "5s"].map(str::to_owned).to_vec();
+        args.extend(self.args);
+        let mut workers = Vec::new();
+        let concurrency = self.concurrency.to_string();
+        if self.backend == Backend::Embedded {
+            args.extend(["--workers".to_owned(), concurrency]);
+        } else {
+            let options = Redis::shared().options();
+            let settings =
+                format!("[redis]\nurl = \"{}\"\nprefix = \"{}\"\nlease = \"3s\"\n", options.url, options.prefix);
+            std::fs::write(folder.path().join("stepwell.toml"), settings).unwrap();
+            let database = Postgres::shared().database().await;
+            args.extend(["--database", &database, "--workers", "0"].map(str::to_owned));
+            let worker = ["worker", "--drain", "5s", "--concurrency", &concurrency];
+            workers.extend((0..2).map(|_| Program::start(folder.path(), &worker).0));
+        }
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        let base = String::new();
+        let mut server =
+            TestServer { folder, args, variables: Vec::new(), server: None, _workers: workers, base, client };
+        server.restart();
+        server
+    }
+}
+
 /// A server and a client of it.
 pub struct TestServer {
     folder: TempDir,
     args: Vec<String>,
+    variables: Vec<(&'static str, &'static str)>,
     server: Option<Program>,
     _workers: Vec<Program>,
     base: String,
@@ -117,29 +173,13 @@ pub struct TestServer {
 impl TestServer {
     /// Starts a server with the demo's endpoints.
     pub async fn start(backend: Backend) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut args: Vec<String> =
-            ["serve", "--demo", "--listen", "127.0.0.1:0", "--drain", "5s"].map(str::to_owned).to_vec();
-        let mut workers = Vec::new();
-        if backend == Backend::Servers {
-            let redis = Redis::shared().options();
-            let settings = format!("[redis]\nurl = \"{}\"\nprefix = \"{}\"\nlease = \"3s\"\n", redis.url, redis.prefix);
-            std::fs::write(folder.path().join("stepwell.toml"), settings).unwrap();
-            args.extend(["--database".to_owned(), Postgres::shared().database().await]);
-            args.extend(["--workers", "0"].map(str::to_owned));
-            workers.extend((0..2).map(|_| Program::start(folder.path(), &["worker", "--drain", "5s"]).0));
-        }
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
-        let mut server = Self { folder, args, server: None, _workers: workers, base: String::new(), client };
-        server.restart();
-        server
+        Setup::on(backend).start().await
     }
 
     /// Starts the server again, on another port.
     pub fn restart(&mut self) {
         let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
-        let (program, said) = Program::start(self.folder.path(), &args);
+        let (program, said) = Program::start_with(self.folder.path(), &args, &self.variables);
         let api = said.iter().find_map(|line| line.trim().strip_prefix("API")).unwrap();
         self.base = api.trim().trim_end_matches("/api/v1").to_owned();
         self.server = Some(program);
@@ -203,8 +243,14 @@ impl TestServer {
         execution
     }
 
+    /// What the log of an execution says.
+    pub async fn messages(&self, id: &str) -> Vec<String> {
+        let logs = self.get(&format!("/executions/{id}/logs?limit=1000")).await;
+        logs["logs"].as_array().unwrap().iter().map(|log| log["message"].as_str().unwrap().to_owned()).collect()
+    }
+
     /// The attempts at an execution's steps.
     pub async fn steps(&self, id: &str) -> Vec<Value> {
-        self.get(&format!("/executions/{id}/steps")).await["steps"].as_array().unwrap().clone()
+        self.get(&format!("/executions/{id}/steps?limit=1000")).await["steps"].as_array().unwrap().clone()
     }
 }
