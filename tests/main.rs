@@ -12,6 +12,7 @@ mod engine;
 mod examples;
 mod expressions;
 mod functions_reference;
+mod kill;
 mod layout;
 mod migrations;
 mod queue;

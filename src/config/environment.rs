@@ -11,12 +11,16 @@ const PREFIX: &str = "STEPWELL_";
 /// The variable that names the file.
 pub(super) const FILE: &str = "STEPWELL_CONFIG";
 
+/// The variable of faults, which are no settings; the store reads it, in builds with debug assertions.
+const FAULT: &str = "STEPWELL_FAULT";
+
 /// Reads the variables over what is there, in the order of their names.
 pub(super) fn read(variables: &[(String, String)], loaded: &mut Loaded, errors: &mut Vec<ConfigError>) {
     let mut ours: Vec<_> = variables
         .iter()
         .filter_map(|(name, value)| Some((name, name.strip_prefix(PREFIX)?, value)))
         .filter(|(name, _, value)| *name != FILE && !is_service_link(name, value))
+        .filter(|(name, ..)| *name != FAULT || !cfg!(debug_assertions))
         .collect();
     ours.sort();
     for (name, rest, value) in ours {

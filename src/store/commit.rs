@@ -18,7 +18,7 @@ use crate::service::model::Execution;
 use crate::service::ports::{Commit, Committed, StoreResult};
 
 use super::bulk::{self, Kind, Row, Shape};
-use super::{row, starts};
+use super::{fault, row, starts};
 
 const UPDATE_COLUMNS: &[(&str, Kind)] = &[
     ("id", Kind::Uuid),
@@ -39,7 +39,9 @@ SET status = new.status, seq = new.seq, retry_count = new.retry_count, output = 
     wake_at = new.wake_at, started_at = new.started_at, completed_at = new.completed_at,
     cancel_requested_at = new.cancel_requested_at
 FROM new
-WHERE old.id = new.id AND new.seq > old.seq AND old.status NOT IN ('completed', 'cancelled')";
+WHERE old.id = new.id";
+
+const UPDATE_GUARD: &str = " AND new.seq > old.seq AND old.status NOT IN ('completed', 'cancelled')";
 
 const STEP_COLUMNS: &[(&str, Kind)] = &[
     ("execution_id", Kind::Uuid),
@@ -65,8 +67,9 @@ ON CONFLICT (execution_id, path, attempt) DO UPDATE
 SET seq = excluded.seq, name = excluded.name, step_order = excluded.step_order, task_type = excluded.task_type,
     status = excluded.status, input = excluded.input, output = excluded.output, error = excluded.error,
     wake_at = excluded.wake_at, created_at = excluded.created_at, started_at = excluded.started_at,
-    completed_at = excluded.completed_at
-WHERE excluded.seq > step_executions.seq";
+    completed_at = excluded.completed_at";
+
+const STEP_GUARD: &str = " WHERE excluded.seq > step_executions.seq";
 
 const LOG_COLUMNS: &[(&str, Kind)] = &[
     ("execution_id", Kind::Uuid),
@@ -122,7 +125,7 @@ async fn write_changes<'a>(
 ) -> StoreResult<()> {
     let changes = latest(changes.collect(), |change| (change.id, change.seq));
     let before = format!("WITH new ({}) AS (", bulk::names(UPDATE_COLUMNS));
-    let after = format!("){UPDATE}");
+    let after = format!("){UPDATE}{}", fault::guard(UPDATE_GUARD));
     let shape = Shape { columns: UPDATE_COLUMNS, before: &before, after: &after };
     Ok(bulk::execute(transaction, &shape, changes.into_iter().map(row::update_cells).collect()).await?)
 }
@@ -133,7 +136,8 @@ async fn write_steps<'a>(
 ) -> StoreResult<()> {
     let steps = latest(steps.collect(), |step| ((step.execution, step.path.as_str(), step.attempt), step.seq));
     let rows = steps.into_iter().map(row::step_cells).collect();
-    insert(transaction, "step_executions", STEP_COLUMNS, STEP_CONFLICT, rows).await
+    let conflict = format!("{STEP_CONFLICT}{}", fault::guard(STEP_GUARD));
+    insert(transaction, "step_executions", STEP_COLUMNS, &conflict, rows).await
 }
 
 /// Of several rows of one key, the latest alone: PostgreSQL takes one of each in a statement.
@@ -173,7 +177,7 @@ impl Owned {
         let epochs = epochs(transaction, leases).await?;
         for (partition, epoch) in leases {
             match owned.held.get_mut(usize::from(partition.0)) {
-                Some(held) if epochs.get(partition) == Some(epoch) => *held = true,
+                Some(held) if epochs.get(partition) == Some(epoch) || fault::no_fence() => *held = true,
                 _ => owned.fenced.push(*partition),
             }
         }

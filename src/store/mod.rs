@@ -12,6 +12,7 @@ mod database;
 mod entity;
 mod error;
 mod executions;
+mod fault;
 mod options;
 mod ownership;
 mod reads;

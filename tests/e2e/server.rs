@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use sea_orm::{ConnectOptions, DatabaseConnection};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -114,18 +115,30 @@ pub fn clean(command: &mut Command) {
 pub struct Setup {
     backend: Backend,
     args: Vec<String>,
+    variables: Vec<(&'static str, &'static str)>,
     concurrency: usize,
 }
 
 impl Setup {
     /// A server with the demo's endpoints, on this back end.
     pub fn on(backend: Backend) -> Self {
-        Self { backend, args: Vec::new(), concurrency: 64 }
+        Self { backend, args: Vec::new(), variables: Vec::new(), concurrency: 64 }
     }
 
     /// With these arguments, too.
     pub fn args(mut self, args: &[&str]) -> Self {
         self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
+        self
+    }
+
+    /// How many attempts each process of workers runs at once.
+    pub fn concurrency(self, concurrency: usize) -> Self {
+        Self { concurrency, ..self }
+    }
+
+    /// With this variable for the server.
+    pub fn variable(mut self, name: &'static str, value: &'static str) -> Self {
+        self.variables.push((name, value));
         self
     }
 
@@ -136,6 +149,7 @@ impl Setup {
             ["serve", "--demo", "--listen", "127.0.0.1:0", "--drain", "5s"].map(str::to_owned).to_vec();
         args.extend(self.args);
         let mut workers = Vec::new();
+        let mut database = format!("sqlite://{}", folder.path().join("stepwell.db").display());
         let concurrency = self.concurrency.to_string();
         if self.backend == Backend::Embedded {
             args.extend(["--workers".to_owned(), concurrency]);
@@ -144,7 +158,7 @@ impl Setup {
             let settings =
                 format!("[redis]\nurl = \"{}\"\nprefix = \"{}\"\nlease = \"3s\"\n", options.url, options.prefix);
             std::fs::write(folder.path().join("stepwell.toml"), settings).unwrap();
-            let database = Postgres::shared().database().await;
+            database = Postgres::shared().database().await;
             args.extend(["--database", &database, "--workers", "0"].map(str::to_owned));
             let worker = ["worker", "--drain", "5s", "--concurrency", &concurrency];
             workers.extend((0..2).map(|_| Program::start(folder.path(), &worker).0));
@@ -152,8 +166,16 @@ impl Setup {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
         let base = String::new();
-        let mut server =
-            TestServer { folder, args, variables: Vec::new(), server: None, _workers: workers, base, client };
+        let mut server = TestServer {
+            folder,
+            args,
+            variables: self.variables,
+            server: None,
+            _workers: workers,
+            database,
+            base,
+            client,
+        };
         server.restart();
         server
     }
@@ -166,6 +188,7 @@ pub struct TestServer {
     variables: Vec<(&'static str, &'static str)>,
     server: Option<Program>,
     _workers: Vec<Program>,
+    database: String,
     base: String,
     client: reqwest::Client,
 }
@@ -183,6 +206,23 @@ impl TestServer {
         let api = said.iter().find_map(|line| line.trim().strip_prefix("API")).unwrap();
         self.base = api.trim().trim_end_matches("/api/v1").to_owned();
         self.server = Some(program);
+    }
+
+    /// The servers that are started from now on get none of the variables.
+    pub fn forget_variables(&mut self) {
+        self.variables.clear();
+    }
+
+    /// The server's program, to be done with as one likes.
+    pub fn take_program(&mut self) -> Program {
+        self.server.take().unwrap()
+    }
+
+    /// A connection to its database, to look behind the API.
+    pub async fn database(&self) -> DatabaseConnection {
+        let mut options = ConnectOptions::new(&self.database);
+        options.max_connections(1).sqlx_logging(false);
+        sea_orm::Database::connect(options).await.unwrap()
     }
 
     /// Kills the server as a crash would.
@@ -241,6 +281,18 @@ impl TestServer {
         let execution = self.get(&format!("/executions/{id}?wait=30s")).await;
         assert!(!execution["completed_at"].is_null(), "it did not end: {execution}");
         execution
+    }
+
+    /// Waits until a look at the server shows what is awaited, and gives it.
+    pub async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut(&Self) -> Option<T>) -> T {
+        let began = std::time::Instant::now();
+        loop {
+            if let Some(found) = look(self).await {
+                return found;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "waited in vain: {what}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// What the log of an execution says.

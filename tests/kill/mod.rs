@@ -1,0 +1,7 @@
+//! Servers that are killed, and one that comes back from the dead: what is recorded is recorded once.
+
+mod crash;
+mod load;
+mod record;
+mod stub;
+mod zombie;
