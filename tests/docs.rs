@@ -1,9 +1,9 @@
-//! The examples of the documentation compile.
+//! The examples, and those of the documentation, compile.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use stepwell::lang::{Notation, Source, builtin_task_types, compile, render};
+use stepwell::lang::{Diagnostic, Notation, Source, builtin_task_types, compile, render};
 
 /// The fenced blocks of a page: the line on which each begins, its language, its text.
 fn blocks(page: &str) -> Vec<(usize, String, String)> {
@@ -23,27 +23,68 @@ fn blocks(page: &str) -> Vec<(usize, String, String)> {
     found
 }
 
+/// The pages: those of `docs/`, and the README.
+fn pages() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages: Vec<PathBuf> = files(&root.join("docs")).into_iter().filter(|path| ends_in(path, "md")).collect();
+    pages.push(root.join("README.md"));
+    pages
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn ends_in(path: &Path, ending: &str) -> bool {
+    path.extension().is_some_and(|found| found == ending)
+}
+
+fn compiled(name: String, notation: Notation, text: &str) -> (Vec<Diagnostic>, String) {
+    let source = Source { name: name.into(), notation, text: text.into() };
+    let found = compile(&source, &builtin_task_types()).diagnostics;
+    let drawn = render(&source, &found, false);
+    (found, drawn)
+}
+
 #[test]
-fn every_workflow_in_the_documentation_compiles() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-    let mut compiled = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|ending| ending != "md") {
-            continue;
-        }
+fn every_workflow_in_the_documentation_compiles_unless_it_is_marked_as_wrong() {
+    let (mut right, mut wrong) = (0, 0);
+    for path in pages() {
         let page = fs::read_to_string(&path).unwrap();
-        for (line, language, text) in blocks(&page) {
+        for (line, mark, text) in blocks(&page) {
+            let (language, mark) = mark.split_once(' ').unwrap_or((&mark, ""));
             let Some(notation) = Notation::of_file_name(&format!("x.{language}")) else { continue };
             // A block of settings is TOML, and no workflow.
-            if notation == Notation::Toml && !text.contains("[[step]]") {
+            if mark.is_empty() && notation == Notation::Toml && !text.contains("[[step]]") {
                 continue;
             }
-            let source = Source { name: format!("{}:{line}", path.display()).into(), notation, text: text.into() };
-            let found = compile(&source, &builtin_task_types());
-            assert!(!found.has_errors(), "{}", render(&source, &found.diagnostics, false));
-            compiled += 1;
+            let (found, drawn) = compiled(format!("{}:{line}", path.display()), notation, &text);
+            match mark {
+                "error" => {
+                    assert!(!found.is_empty(), "{}:{line} has nothing wrong with it", path.display());
+                    wrong += 1;
+                }
+                "" => {
+                    assert!(found.is_empty(), "{drawn}");
+                    right += 1;
+                }
+                other => panic!("{}:{line}: a block marked `{other}`", path.display()),
+            }
         }
     }
-    assert!(compiled >= 5, "only {compiled} examples were found");
+    assert!(right >= 60 && wrong >= 60, "only {right} right and {wrong} wrong examples were found");
+}
+
+#[test]
+fn every_example_compiles_with_nothing_to_say() {
+    let mut seen = 0;
+    for path in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("workflows")) {
+        let Some(notation) = Notation::of_file_name(&path.to_string_lossy()) else { continue };
+        let (found, drawn) = compiled(path.display().to_string(), notation, &fs::read_to_string(&path).unwrap());
+        assert!(found.is_empty(), "{drawn}");
+        seen += 1;
+    }
+    assert!(seen >= 8, "only {seen} examples were found");
 }

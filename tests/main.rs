@@ -6,6 +6,7 @@ mod api;
 mod api_bad_requests;
 mod api_document;
 mod cli;
+mod diagnostics;
 mod docs;
 mod e2e;
 mod engine;

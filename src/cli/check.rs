@@ -15,7 +15,7 @@ use super::args::{CheckArgs, Format};
 use super::color::{self, Paint};
 use super::output;
 
-pub(super) use files::read_source;
+pub(super) use files::{Unread, read_source};
 
 /// What came of a file.
 struct Checked {
@@ -51,10 +51,17 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
 }
 
 fn check(path: &Path) -> Checked {
-    let result = read_source(path).map(|source| {
-        let compiled = lang::compile(&source, &lang::builtin_task_types());
-        (source, compiled)
-    });
+    let result = match read_source(path) {
+        Ok(source) => {
+            let compiled = lang::compile(&source, &lang::builtin_task_types());
+            Ok((source, compiled))
+        }
+        Err(Unread::Refused(refused)) => {
+            let diagnostics = vec![refused.diagnostic];
+            Ok((refused.source, Compiled { diagnostics, ..Compiled::default() }))
+        }
+        Err(Unread::Failed(reason)) => Err(reason),
+    };
     Checked { path: path.display().to_string(), result }
 }
 

@@ -23,7 +23,7 @@ use crate::service::{Handlers, Service, ServiceError, StartRequest, Upload};
 
 use super::Exit;
 use super::args::{Format, RunArgs};
-use super::check::read_source;
+use super::check::{Unread, read_source};
 use super::color;
 use super::output;
 
@@ -87,8 +87,7 @@ pub(super) fn run(args: &RunArgs) -> Exit {
 }
 
 async fn prepare_and_run(args: &RunArgs, loaded: &Loaded) -> Result<Exit, Trouble> {
-    let source = read_source(&args.file)
-        .map_err(|reason| Trouble::Usage(format!("`{}`: {reason}", args.file.display()), None))?;
+    let source = read_source(&args.file).map_err(|unread| unreadable(args, unread))?;
     let workflow = workflow_of(args, &source)?;
     let input = input::read(&args.input).map_err(|(message, help)| Trouble::Usage(message, Some(help)))?;
     let folder =
@@ -118,6 +117,17 @@ fn embedded(loaded: &Loaded, folder: &Folder, demo: bool) -> Config {
         config.log.level = "error".to_owned();
     }
     config
+}
+
+fn unreadable(args: &RunArgs, unread: Unread) -> Trouble {
+    match unread {
+        Unread::Failed(reason) => Trouble::Usage(format!("`{}`: {reason}", args.file.display()), None),
+        Unread::Refused(refused) => {
+            let text = lang::render(&refused.source, &[refused.diagnostic], color::stderr());
+            output::note(&format!("{}\n", text.trim_end()));
+            Trouble::Told
+        }
+    }
 }
 
 /// Which workflow of the file is meant.

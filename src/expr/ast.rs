@@ -38,8 +38,8 @@ pub enum ExprKind {
     Binary { op: BinaryOp, left: Box<Expr>, right: Box<Expr> },
     /// `test ? then : otherwise`.
     Conditional { test: Box<Expr>, then: Box<Expr>, otherwise: Box<Expr> },
-    /// `function(args)` or `receiver.function(args)`.
-    Call { function: Arc<str>, receiver: Option<Box<Expr>>, args: Vec<Expr> },
+    /// `function(args)` or `receiver.function(args)`; `name_span` is the place of the function's name.
+    Call { function: Arc<str>, name_span: Span, receiver: Option<Box<Expr>>, args: Vec<Expr> },
     /// `list.all(x, body)` and its like.
     Macro { kind: MacroKind, list: Box<Expr>, var: Arc<str>, filter: Option<Box<Expr>>, body: Box<Expr> },
     /// `has(a.b)`.

@@ -129,7 +129,7 @@ impl Evaluation<'_> {
                 let test = self.bool(test, scope)?;
                 self.eval(if test { then } else { otherwise }, scope)
             }
-            ExprKind::Call { function, receiver, args } => {
+            ExprKind::Call { function, receiver, args, .. } => {
                 self.call(function, receiver.as_deref(), args, expr.span, scope)
             }
             ExprKind::Macro { kind, list, var, filter, body } => {

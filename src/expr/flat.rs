@@ -30,8 +30,9 @@ enum Op {
     Unary(UnaryOp),
     Binary(BinaryOp),
     Conditional,
-    Call(Arc<str>, u32),
-    Method(Arc<str>, u32),
+    /// The function, where its name stands, and how many arguments.
+    Call(Arc<str>, u32, u32, u32),
+    Method(Arc<str>, u32, u32, u32),
     Macro(MacroKind, Arc<str>),
     FilterMacro(MacroKind, Arc<str>),
     Has,
@@ -100,12 +101,12 @@ fn write(expr: &Expr, nodes: &mut Vec<Flat>) {
             [test, then, otherwise].into_iter().for_each(|operand| write(operand, nodes));
             Op::Conditional
         }
-        ExprKind::Call { function, receiver, args } => {
+        ExprKind::Call { function, name_span, receiver, args } => {
             receiver.iter().for_each(|receiver| write(receiver, nodes));
             args.iter().for_each(|arg| write(arg, nodes));
             let count = u32::try_from(args.len()).unwrap_or(u32::MAX);
             let op = if receiver.is_some() { Op::Method } else { Op::Call };
-            op(function.clone(), count)
+            op(function.clone(), name_span.start, name_span.end, count)
         }
         ExprKind::Macro { kind, list, var, filter, body } => {
             write(list, nodes);
@@ -186,10 +187,13 @@ impl Stack {
                 let (otherwise, then, test) = (self.boxed()?, self.boxed()?, self.boxed()?);
                 ExprKind::Conditional { test, then, otherwise }
             }
-            Op::Call(function, count) => ExprKind::Call { function, args: self.take(count as usize)?, receiver: None },
-            Op::Method(function, count) => {
+            Op::Call(function, start, end, count) => {
                 let args = self.take(count as usize)?;
-                ExprKind::Call { function, receiver: Some(self.boxed()?), args }
+                ExprKind::Call { function, name_span: Span { start, end }, receiver: None, args }
+            }
+            Op::Method(function, start, end, count) => {
+                let args = self.take(count as usize)?;
+                ExprKind::Call { function, name_span: Span { start, end }, receiver: Some(self.boxed()?), args }
             }
             Op::Macro(kind, var) => {
                 let (body, list) = (self.boxed()?, self.boxed()?);

@@ -7,7 +7,7 @@ use crate::plan::{Plan, Runs, TaskType, TaskTypes};
 
 use super::ast::{File, TaskDecl};
 use super::check::codes::NO_WORKFLOW;
-use super::codes::SOURCE_TOO_LARGE;
+use super::source::too_large;
 use super::{Diagnostic, MAX_SOURCE_BYTES, Notation, Severity, Source, check, lower, parse_flow, parse_toml};
 
 /// What a source compiles to.
@@ -29,7 +29,7 @@ impl Compiled {
 /// Compiles a source: parses, checks and lowers it. Never fails and never panics: what is wrong is in the diagnostics.
 pub fn compile(source: &Source, task_types: &TaskTypes) -> Compiled {
     if source.text.len() > MAX_SOURCE_BYTES {
-        return Compiled { plans: Vec::new(), diagnostics: vec![too_large(source)] };
+        return Compiled { plans: Vec::new(), diagnostics: vec![too_large(source.text.len())] };
     }
     let (file, mut diagnostics) = match source.notation {
         Notation::Flow => parse_flow(source),
@@ -46,11 +46,6 @@ pub fn compile(source: &Source, task_types: &TaskTypes) -> Compiled {
         compiled.plans = file.workflows.iter().map(|workflow| Arc::new(lower(workflow, &known))).collect();
     }
     compiled
-}
-
-fn too_large(source: &Source) -> Diagnostic {
-    let message = format!("the source has {} bytes, and {MAX_SOURCE_BYTES} is the most", source.text.len());
-    Diagnostic::error(SOURCE_TOO_LARGE, message, Span::default()).help("split it into several workflows")
 }
 
 fn no_workflow() -> Diagnostic {

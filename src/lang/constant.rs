@@ -21,6 +21,8 @@ pub fn is_constant(expr: &Expr) -> bool {
 fn closed<'a>(expr: &'a Expr, bound: &mut Vec<&'a str>) -> bool {
     match &expr.kind {
         ExprKind::Name(name) => bound.contains(&&**name),
+        // What could not be read has no value.
+        ExprKind::Template(parts) if parts.is_empty() => false,
         ExprKind::Macro { list, var, filter, body, .. } => {
             if !closed(list, bound) {
                 return false;

@@ -21,6 +21,7 @@ mod statements;
 #[cfg(test)]
 mod tests;
 mod toml;
+mod unread;
 mod walk;
 
 pub use self::toml::parse_toml;
@@ -34,4 +35,4 @@ pub use dsl::{MAX_EXPR_DEPTH, parse_expr, parse_flow, parse_template, parse_type
 pub use lower::lower;
 pub use render::render;
 pub use report::{Report, ReportLabel, report};
-pub use source::{MAX_NESTING, MAX_SOURCE_BYTES, MAX_STEPS, Notation, Source};
+pub use source::{MAX_NESTING, MAX_SOURCE_BYTES, MAX_STEPS, Notation, Refused, Source};

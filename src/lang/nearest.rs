@@ -20,7 +20,7 @@ pub fn did_you_mean<'a>(error: Diagnostic, word: &str, known: impl IntoIterator<
     if let Some(name) = nearest(word, known.iter().copied()) {
         return error.help(format!("did you mean `{name}`?"));
     }
-    if known.is_empty() || known.len() > 12 {
+    if known.is_empty() || known.len() > 16 {
         return error;
     }
     let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();

@@ -56,14 +56,14 @@ pub fn report(source: &Source, diagnostics: &[Diagnostic]) -> Vec<Report> {
 }
 
 /// The byte at which each line begins.
-fn line_starts(text: &str) -> Vec<usize> {
+pub(super) fn line_starts(text: &str) -> Vec<usize> {
     std::iter::once(0)
         .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1))
         .collect()
 }
 
 /// The line and column of a byte; one past the text is its end.
-fn position(text: &str, lines: &[usize], at: usize) -> (u32, u32) {
+pub(super) fn position(text: &str, lines: &[usize], at: usize) -> (u32, u32) {
     let at = at.min(text.len());
     let line = lines.partition_point(|start| *start <= at).saturating_sub(1);
     let start = lines.get(line).copied().unwrap_or(0);

@@ -83,6 +83,9 @@ pub fn each_part_mut(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
 /// Gives all of `expr` the place `span`: for text whose inner places are not known.
 pub fn respan(expr: &mut Expr, span: Span) {
     expr.span = span;
+    if let ExprKind::Call { name_span, .. } = &mut expr.kind {
+        *name_span = span;
+    }
     if let ExprKind::Object(entries) = &mut expr.kind {
         for entry in entries {
             if let ObjectEntry::Field { key_span, .. } = entry {

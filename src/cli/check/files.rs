@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::lang::{MAX_SOURCE_BYTES, Notation, Source};
+use crate::lang::{MAX_SOURCE_BYTES, Notation, Refused, Source};
 
 /// `.toml` files that are no workflows, by what they are called.
 const OTHERS: &[&str] = &[
@@ -77,17 +77,26 @@ fn notation(path: &Path) -> Option<Notation> {
     Notation::of_file_name(&path.file_name()?.to_string_lossy())
 }
 
-/// Reads a file as a source; an error says why it is none.
-pub(in crate::cli) fn read_source(path: &Path) -> Result<Source, String> {
-    let notation = notation(path).ok_or("it is neither a .flow nor a .toml file")?;
-    let size = fs::metadata(path).map_err(|error| reason(&error))?.len();
-    if size > MAX_SOURCE_BYTES as u64 {
-        return Err(format!("it has {size} bytes, and {MAX_SOURCE_BYTES} are allowed"));
+/// Why a file is no source.
+pub(in crate::cli) enum Unread {
+    /// It can't be read.
+    Failed(String),
+    /// It is no text, or too large.
+    Refused(Box<Refused>),
+}
+
+/// Reads a file as a source.
+pub(in crate::cli) fn read_source(path: &Path) -> Result<Source, Unread> {
+    let failed = |error: std::io::Error| Unread::Failed(reason(&error));
+    let other = || Unread::Failed("it is neither a .flow nor a .toml file".to_owned());
+    let notation = notation(path).ok_or_else(other)?;
+    let name = path.display().to_string();
+    let size = usize::try_from(fs::metadata(path).map_err(failed)?.len()).unwrap_or(usize::MAX);
+    if size > MAX_SOURCE_BYTES {
+        return Err(Unread::Refused(Source::too_large(&name, notation, size)));
     }
-    let bytes = fs::read(path).map_err(|error| reason(&error))?;
-    let text =
-        String::from_utf8(bytes).map_err(|error| format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))?;
-    Ok(Source { name: path.display().to_string().into(), notation, text: text.into() })
+    let bytes = fs::read(path).map_err(failed)?;
+    Source::from_bytes(&name, notation, &bytes).map_err(Unread::Refused)
 }
 
 fn reason(error: &std::io::Error) -> String {

@@ -89,6 +89,7 @@ fn matches(names: &Names<'_>, found: &Value, pattern: &Value) -> Result<bool, St
     let literal = |value: &Value| Expr::literal(value.clone(), Span::default());
     let call = ExprKind::Call {
         function: "matches".into(),
+        name_span: Span::default(),
         receiver: Some(Box::new(literal(found))),
         args: vec![literal(pattern)],
     };

@@ -93,12 +93,22 @@ pub fn object<'a>(entries: impl IntoIterator<Item = (&'a str, Expr)>) -> Expr {
 }
 
 pub fn call(function: &str, args: impl IntoIterator<Item = Expr>) -> Expr {
-    expr(ExprKind::Call { function: function.into(), receiver: None, args: args.into_iter().collect() })
+    expr(ExprKind::Call {
+        function: function.into(),
+        name_span: Span::default(),
+        receiver: None,
+        args: args.into_iter().collect(),
+    })
 }
 
 pub fn method(receiver: Expr, function: &str, args: impl IntoIterator<Item = Expr>) -> Expr {
     let receiver = Some(Box::new(receiver));
-    expr(ExprKind::Call { function: function.into(), receiver, args: args.into_iter().collect() })
+    expr(ExprKind::Call {
+        function: function.into(),
+        name_span: Span::default(),
+        receiver,
+        args: args.into_iter().collect(),
+    })
 }
 
 pub fn over(list: Expr, kind: MacroKind, var: &str, body: Expr) -> Expr {

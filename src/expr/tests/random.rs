@@ -117,7 +117,12 @@ fn kind(inner: impl Strategy<Value = Expr> + Clone + 'static) -> BoxedStrategy<E
         1 => (one(), one(), one())
             .prop_map(|(test, then, otherwise)| ExprKind::Conditional { test, then, otherwise }),
         6 => (function_name(), proptest::option::of(one()), vec(inner.clone(), 0..4))
-            .prop_map(|(function, receiver, args)| ExprKind::Call { function: function.into(), receiver, args }),
+            .prop_map(|(function, receiver, args)| ExprKind::Call {
+                function: function.into(),
+                name_span: Span::default(),
+                receiver,
+                args,
+            }),
         2 => (macro_kind(), one(), name(), proptest::option::of(one()), one()).prop_map(
             |(kind, list, var, filter, body)| ExprKind::Macro { kind, list, var: var.into(), filter, body }
         ),

@@ -2,12 +2,12 @@
 //!
 //! `Any` is "not known for sure": nothing is said of it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::expr::{
     BinaryOp, Expr, ExprKind, FieldType, Form, Function, ListItem, MacroKind, ObjectEntry, ObjectType, Span,
-    TemplatePart, Type, UnaryOp, Value, function, functions,
+    TemplatePart, Type, UnaryOp, Value, function,
 };
 use crate::lang::Diagnostic;
 use crate::lang::ast::{Field, Workflow};
@@ -88,12 +88,12 @@ impl Checker<'_> {
                 let (then, otherwise) = (self.expr(then), self.expr(otherwise));
                 if then == otherwise { then } else { Type::Any }
             }
-            ExprKind::Call { function, receiver, args } => {
+            ExprKind::Call { function, name_span, receiver, args } => {
                 if let Some(receiver) = receiver {
                     self.expr(receiver);
                 }
                 args.iter().for_each(|arg| drop(self.expr(arg)));
-                self.call(function, receiver.is_some(), args.len(), expr.span);
+                self.call(function, receiver.is_some(), args.len(), *name_span);
                 Type::Any
             }
             ExprKind::Macro { kind, list, var, filter, body } => {
@@ -130,14 +130,18 @@ impl Checker<'_> {
 
     fn object(&mut self, entries: &[ObjectEntry]) -> Type {
         let mut object = ObjectType::default();
-        let mut keys: HashSet<&str> = HashSet::new();
+        let mut keys: HashMap<&str, Span> = HashMap::new();
         for entry in entries {
             match entry {
                 ObjectEntry::Field { key, key_span, value } => {
                     let ty = self.expr(value);
-                    if !keys.insert(key) {
-                        self.error(DUPLICATE_KEY, format!("the key `{key}` is there twice"), *key_span);
-                    } else if keys.len() <= MAX_FIELDS {
+                    if let Some(first) = keys.get(&**key) {
+                        let message = format!("the key `{key}` is there twice");
+                        self.tell(Diagnostic::error(DUPLICATE_KEY, message, *key_span).also(*first, "first here"));
+                        continue;
+                    }
+                    keys.insert(key, *key_span);
+                    if keys.len() <= MAX_FIELDS {
                         object.fields.push(FieldType { name: key.clone(), ty, required: true, doc: None });
                     }
                 }
@@ -208,16 +212,15 @@ impl Checker<'_> {
 
     fn call(&mut self, name: &str, has_receiver: bool, args: usize, span: Span) {
         let Some(known) = function(name) else {
-            let names = functions().iter().map(|function| function.name);
             let error = Diagnostic::error(UNKNOWN_FUNCTION, format!("unknown function `{name}`"), span);
-            self.tell(match nearest(name, names) {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
+            self.tell(match super::functions::instead_of(name) {
+                Some(help) => error.help(help),
                 None => error,
             });
             return;
         };
         if let Some(message) = wrong_call(known, has_receiver, args) {
-            self.tell(Diagnostic::error(WRONG_ARITY, message, span).help(format!("write `{}`", known.signature)));
+            self.tell(Diagnostic::error(WRONG_ARITY, message, span).help(format!("it is `{}`", known.signature)));
         }
     }
 

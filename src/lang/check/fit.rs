@@ -17,6 +17,7 @@ impl Checker<'_> {
     pub fn fit(&mut self, expr: &Expr, wanted: &Type, what: &str) {
         match (&expr.kind, &without_null(wanted)) {
             (_, Type::Any) => {}
+            (ExprKind::Template(parts), _) if parts.is_empty() => {}
             (ExprKind::Object(entries), Type::Object(object)) => self.fit_object(expr.span, entries, object, what),
             (ExprKind::Object(entries), Type::Map(item)) => {
                 for entry in entries {

@@ -11,6 +11,7 @@ mod declared;
 mod expr;
 mod field;
 mod fit;
+mod functions;
 mod graph;
 mod parallel;
 mod policy;

@@ -5,6 +5,7 @@ use crate::lang::Diagnostic;
 use crate::lang::ast::{Policy, PolicyKind, Retry};
 use crate::lang::constant::{constant_value, is_constant};
 use crate::lang::nearest::did_you_mean;
+use crate::lang::unread::has_unread;
 
 use super::Checker;
 use super::codes::{
@@ -12,6 +13,9 @@ use super::codes::{
     WRONG_TYPE,
 };
 use super::words::{LATER_POLICIES, POLICIES};
+
+/// What the number of `retry` is.
+const RETRY_HELP: &str = "a whole number such as `3`: up to three further attempts after the first";
 
 impl Checker<'_> {
     /// Checks policies, `after` apart, which is for the `parallel` around to judge.
@@ -63,6 +67,7 @@ impl Checker<'_> {
                 let error = Diagnostic::error(WRONG_TYPE, format!("`{text}` is no name of a queue"), name.span);
                 self.tell(error.help("letters, digits, `_`, `-` and `.`, at most 64"));
             }
+            _ if has_unread(name) => {}
             _ => self.error(WRONG_TYPE, "the name of a queue must be written out as text", name.span),
         }
     }
@@ -87,6 +92,7 @@ impl Checker<'_> {
             Some(_) => {
                 self.tell(error(format!("{what} must be a length of time")).help("write `10s`, `5m` or `1h30m`"))
             }
+            None if has_unread(expr) => {}
             None => {
                 let before = self.diagnostics.len();
                 self.value(expr);
@@ -101,9 +107,14 @@ impl Checker<'_> {
         match constant_value(&retry.max) {
             Some(Value::Int(max)) if u32::try_from(max).is_ok() => {}
             Some(Value::Int(max)) => {
-                self.error(BAD_COUNT, format!("a step can't be retried {max} times"), retry.max.span)
+                let error = format!("a step can't be retried {max} times");
+                self.tell(Diagnostic::error(BAD_COUNT, error, retry.max.span).help(RETRY_HELP));
             }
-            _ => self.error(BAD_COUNT, "the number of retries must be written out as a whole number", retry.max.span),
+            _ if has_unread(&retry.max) => {}
+            _ => {
+                let error = "the number of retries must be written out as a whole number";
+                self.tell(Diagnostic::error(BAD_COUNT, error, retry.max.span).help(RETRY_HELP));
+            }
         }
         let before = self.diagnostics.len();
         for wait in retry.backoff.iter().chain(&retry.backoff_max) {
@@ -136,7 +147,7 @@ impl Checker<'_> {
 
     fn factor(&mut self, factor: &Expr) {
         let number = crate::lang::constant::number(factor);
-        if !number.is_some_and(|number| (1.0..=1000.0).contains(&number)) {
+        if !has_unread(factor) && !number.is_some_and(|number| (1.0..=1000.0).contains(&number)) {
             self.error(BAD_COUNT, "`factor` must be a number from 1 to 1000, written out", factor.span);
         }
     }
@@ -145,7 +156,7 @@ impl Checker<'_> {
     fn verdicts(&mut self, retry: &Retry) {
         if let (Some(unless), Some(only)) = (&retry.unless, &retry.only) {
             let error = Diagnostic::error(MISPLACED_POLICY, "`unless` and `only` can't both decide", only.span);
-            self.tell(error.also(unless.span, "`unless` is here"));
+            self.tell(error.also(unless.span, "`unless` is here").help("keep one of them"));
         }
         for (expr, what) in retry.unless.iter().map(|e| (e, "`unless`")).chain(retry.only.iter().map(|e| (e, "`only`")))
         {

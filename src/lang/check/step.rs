@@ -7,6 +7,7 @@ use crate::lang::Diagnostic;
 use crate::lang::ast::{Attribute, PolicyKind, Step};
 use crate::lang::builtin::{read_condition, read_transforms};
 use crate::lang::nearest::nearest;
+use crate::lang::unread::has_unread;
 use crate::plan::{Condition, TaskType, TransformOp};
 
 use super::Checker;
@@ -47,6 +48,8 @@ impl Checker<'_> {
     fn config_names(&mut self, step: &Step, known: Option<&TaskType>) {
         for attribute in &step.config {
             match (known.map(|known| &*known.name), &*attribute.key.value) {
+                // What could not be read is read no further.
+                _ if has_unread(&attribute.value) => drop(self.value(&attribute.value)),
                 (Some("data_transform"), "transforms") => self.transforms(attribute),
                 (Some("conditional"), "condition") => self.condition(attribute),
                 _ => drop(self.value(&attribute.value)),

@@ -6,6 +6,7 @@ use crate::expr::{Expr, Span, Type};
 use crate::lang::ast::{Field, PolicyKind, Stmt, StmtKind, Workflow};
 use crate::lang::constant::{constant, is_constant};
 use crate::lang::statements::each_statement;
+use crate::lang::unread::has_unread;
 use crate::lang::{Diagnostic, MAX_STEPS};
 
 use super::Checker;
@@ -66,6 +67,9 @@ impl Checker<'_> {
 
     /// A value that is written out, and fits.
     fn constant(&mut self, expr: &Expr, wanted: &Type, what: &str) {
+        if has_unread(expr) {
+            return;
+        }
         if !is_constant(expr) {
             self.error(WRONG_TYPE, format!("{what} must be written out, and this reads a name"), expr.span);
             return;
@@ -120,7 +124,7 @@ impl Checker<'_> {
                 format!("`{name}` and `{other}` are one name in expressions")
             };
             let error = Diagnostic::error(DUPLICATE_NAME, message, second.name.span);
-            self.tell(error.also(first.name.span, format!("by {} here", first.kind.words())));
+            self.tell(error.also(first.name.span, format!("first here, by {}", first.kind.words())));
         }
         for declaration in self.declared.all.clone() {
             let name = &*declaration.name.value;

@@ -10,6 +10,7 @@ use pest::pratt_parser::{Assoc, Op, PrattParser};
 
 use crate::expr::{BinaryOp, Expr, ExprKind, ListItem, MacroKind, ObjectEntry, Span, UnaryOp, Value, parse_duration};
 use crate::lang::grammar::Rule;
+use crate::lang::unread::unread;
 use crate::lang::{Diagnostic, MAX_NESTING, codes};
 
 use super::failure::parse;
@@ -122,7 +123,7 @@ impl Builder<'_> {
         }
         let span = tree.0.span;
         self.sink.push(too_large(span));
-        (Expr::literal(Value::Null, span), 1)
+        (unread(span), 1)
     }
 
     fn expr(&mut self, pair: Pair<'_, Rule>) -> Tree {
@@ -133,10 +134,10 @@ impl Builder<'_> {
         }
         if chains.len() > 2 * MAX_EXPR_DEPTH {
             self.sink.push(too_large(span));
-            return (Expr::literal(Value::Null, span), 1);
+            return (unread(span), 1);
         }
         // `a ? b : c ? d : e`: the last pair first.
-        let Some(mut tree) = chains.pop() else { return (Expr::literal(Value::Null, span), 1) };
+        let Some(mut tree) = chains.pop() else { return (unread(span), 1) };
         while let (Some(then), Some(test)) = (chains.pop(), chains.pop()) {
             let depth = 1 + test.1.max(then.1).max(tree.1);
             let place = test.0.span.to(tree.0.span);
@@ -153,7 +154,7 @@ impl Builder<'_> {
             row = if matches!(part.as_rule(), Rule::not | Rule::negate) { row + 1 } else { 0 };
             if row > MAX_EXPR_DEPTH {
                 self.sink.push(too_large(span));
-                return (Expr::literal(Value::Null, span), 1);
+                return (unread(span), 1);
             }
         }
         let base = self.base;
@@ -163,7 +164,7 @@ impl Builder<'_> {
                 return tree;
             }
             deep.set(Some(tree.0.span));
-            (Expr::literal(Value::Null, tree.0.span), 1)
+            (unread(tree.0.span), 1)
         };
         let tree = PRATT
             .map_primary(|operand| self.operand(operand, &smallest))
@@ -184,14 +185,14 @@ impl Builder<'_> {
 
     fn operand(&mut self, pair: Pair<'_, Rule>, smallest: &RefCell<Vec<Span>>) -> Tree {
         let mut inner = pair.into_inner();
-        let Some(first) = inner.next() else { return (Expr::literal(Value::Null, Span::default()), 1) };
+        let Some(first) = inner.next() else { return (unread(Span::default()), 1) };
         let mut tree = self.primary(first, smallest);
         for part in inner {
             let place = self.span(&part);
             let next = self.postfix(tree, part);
             if next.1 > MAX_EXPR_DEPTH {
                 self.sink.push(too_large(next.0.span.to(place)));
-                return (Expr::literal(Value::Null, place), 1);
+                return (unread(place), 1);
             }
             tree = next;
         }
@@ -203,7 +204,7 @@ impl Builder<'_> {
         match pair.as_rule() {
             Rule::paren => match pair.into_inner().next() {
                 Some(inner) => self.expr(inner),
-                None => (Expr::literal(Value::Null, span), 1),
+                None => (unread(span), 1),
             },
             Rule::list => self.list(pair),
             Rule::object => self.object(pair),
@@ -225,7 +226,7 @@ impl Builder<'_> {
                 }
                 Err(_) => {
                     self.sink.push(too_big_int(span));
-                    Expr::literal(Value::Int(0), span)
+                    unread(span)
                 }
             };
         }
@@ -237,7 +238,7 @@ impl Builder<'_> {
             Ok(num) if plain && num.is_finite() => Expr::literal(Value::Num(num), span),
             _ => {
                 self.sink.push(bad_number(text, span));
-                Expr::literal(Value::Int(0), span)
+                unread(span)
             }
         }
     }
@@ -259,7 +260,6 @@ impl Builder<'_> {
         let span = self.span(&pair);
         let text = pair.get_input();
         let (mut entries, mut depth, mut places) = (Vec::new(), 0, Vec::new());
-        let mut keys = std::collections::HashMap::new();
         for entry in pair.into_inner() {
             places.push(entry.as_span());
             let mut parts = entry.into_inner();
@@ -272,10 +272,6 @@ impl Builder<'_> {
             }
             let key_span = self.span(&first);
             let key = key_of(&first, self.base, self.sink);
-            if let Some(other) = keys.insert(key.clone(), key_span) {
-                let error = Diagnostic::error(codes::DOUBLED, format!("the key `{key}` is written twice"), key_span);
-                self.sink.push(error.also(other, "first here").help("take one of them away"));
-            }
             entries.push(ObjectEntry::Field { key, key_span, value: tree.0 });
         }
         check_commas(text, &places, self.base, self.sink);
@@ -295,9 +291,10 @@ impl Builder<'_> {
     fn call(&mut self, pair: Pair<'_, Rule>) -> Tree {
         let span = self.span(&pair);
         let mut inner = pair.into_inner();
-        let function: Arc<str> = inner.next().map_or("", |name| name.as_str()).into();
+        let Some(name) = inner.next() else { return (unread(span), 1) };
+        let (function, name_span) = (Arc::from(name.as_str()), self.span(&name));
         let (mut args, depth) = self.args(inner.next());
-        if &*function == "has" {
+        if name.as_str() == "has" {
             return match (args.pop(), args.pop()) {
                 (Some(arg), None) if matches!(arg.kind, ExprKind::Field { .. } | ExprKind::Index { .. }) => {
                     self.bounded((Expr::new(ExprKind::Has(Box::new(arg)), span), depth + 1))
@@ -305,11 +302,11 @@ impl Builder<'_> {
                 _ => {
                     let error = Diagnostic::error(codes::BAD_MACRO, "`has` asks whether a field is there", span);
                     self.sink.push(error.help("write `has(object.field)`"));
-                    (Expr::literal(Value::Bool(false), span), 1)
+                    (unread(span), 1)
                 }
             };
         }
-        self.bounded((Expr::new(ExprKind::Call { function, receiver: None, args }, span), depth + 1))
+        self.bounded((Expr::new(ExprKind::Call { function, name_span, receiver: None, args }, span), depth + 1))
     }
 
     fn postfix(&mut self, base: Tree, pair: Pair<'_, Rule>) -> Tree {
@@ -342,13 +339,14 @@ impl Builder<'_> {
                 }
                 let (args, depth) = self.args(inner.next());
                 let depth = 1 + depth.max(base.1);
-                (self.method(base.0, first.as_str(), args, span), depth)
+                (self.method(base.0, first, args, span), depth)
             }
         }
     }
 
     /// `receiver.function(args)`: a macro, or a call.
-    fn method(&mut self, receiver: Expr, function: &str, mut args: Vec<Expr>, span: Span) -> Expr {
+    fn method(&mut self, receiver: Expr, name: Pair<'_, Rule>, mut args: Vec<Expr>, span: Span) -> Expr {
+        let (function, name_span) = (name.as_str(), self.span(&name));
         let kind = match function {
             "all" => MacroKind::All,
             "exists" => MacroKind::Exists,
@@ -358,7 +356,8 @@ impl Builder<'_> {
             "sort_by" => MacroKind::SortBy,
             _ => {
                 let function = Arc::from(function);
-                return Expr::new(ExprKind::Call { function, receiver: Some(Box::new(receiver)), args }, span);
+                let receiver = Some(Box::new(receiver));
+                return Expr::new(ExprKind::Call { function, name_span, receiver, args }, span);
             }
         };
         let filtered = kind == MacroKind::Map && args.len() == 3;
@@ -366,9 +365,9 @@ impl Builder<'_> {
             Some(ExprKind::Name(var)) if args.len() == 2 || filtered => var.clone(),
             _ => {
                 let message = format!("`{function}` takes a name and an expression");
-                let error = Diagnostic::error(codes::BAD_MACRO, message, span);
+                let error = Diagnostic::error(codes::BAD_MACRO, message, name_span);
                 self.sink.push(error.help(format!("write `.{function}(x, …)`, with `x` for each item")));
-                return Expr::literal(Value::Null, span);
+                return unread(span);
             }
         };
         let Some(body) = args.pop() else { return receiver };

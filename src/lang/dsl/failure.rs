@@ -17,22 +17,27 @@ pub fn parse<'t>(rule: Rule, text: &'t str, base: usize) -> Result<Pairs<'t, Rul
     // Without it a failure is told of the rule's beginning rather than of its furthest place. Always on: switching it for one
     // parse would race with another's.
     pest::set_error_detail(true);
-    Grammar::parse(rule, text).map_err(|error| failure(&error, text, base))
+    Grammar::parse(rule, text).map_err(|error| failure(&error, rule, text, base))
 }
 
 /// The diagnostic of a failed parse of `text`, which begins at byte `base` of the source.
-fn failure(error: &Error<Rule>, text: &str, base: usize) -> Diagnostic {
+fn failure(error: &Error<Rule>, rule: Rule, text: &str, base: usize) -> Diagnostic {
     let at = match error.location {
         InputLocation::Pos(at) | InputLocation::Span((at, _)) => at,
     };
     let deepest = error.parse_attempts().map_or(at, |attempts| attempts.max_position.max(at));
-    let found = Found::at(text, deepest.min(text.len()));
+    // Of an expression or a type in the middle of a line the end is not the line's.
+    let end = if matches!(rule, Rule::whole_expr | Rule::whole_type) { "the end" } else { "the end of the line" };
+    let found = Found::at(text, deepest.min(text.len()), end);
     let mut expected = if deepest > at { Vec::new() } else { expected_rules(error) };
     if expected.is_empty() {
         expected = expected_tokens(error);
     }
     if expected.is_empty() && deepest == at {
-        expected = expected_end(error);
+        expected = expected_end(error, end);
+    }
+    if found.nothing {
+        expected.retain(|word| word != end);
     }
     let message = match &*expected {
         [] => format!("unexpected {}", found.words),
@@ -57,13 +62,13 @@ struct Found {
 
 impl Found {
     /// What stands at byte `at`, or after the spaces there.
-    fn at(text: &str, at: usize) -> Self {
+    fn at(text: &str, at: usize, end_words: &str) -> Self {
         let scanned = scan(&text[at..], at);
         let token = scanned.tokens.iter().find(|token| token.kind != Kind::Newline && token.start < token.end);
         let Some((start, end)) = token.map(|token| (token.start + at, token.end + at)) else {
             let end = text[..at].trim_end().len();
             let start = text[..end].chars().next_back().map_or(end, |last| end - last.len_utf8());
-            return Self { start, end, nothing: true, words: "the end of the line".to_owned() };
+            return Self { start, end, nothing: true, words: end_words.to_owned() };
         };
         let shown: String = text[start..end].chars().take(40).collect();
         let cut = if shown.len() < end - start { "…" } else { "" };
@@ -108,10 +113,10 @@ fn expected_tokens(error: &Error<Rule>) -> Vec<String> {
     signs.filter(|sign| tokens.iter().any(|token| token == *sign)).map(|sign| format!("`{sign}`")).collect()
 }
 
-fn expected_end(error: &Error<Rule>) -> Vec<String> {
+fn expected_end(error: &Error<Rule>, end: &str) -> Vec<String> {
     let positives = positives(error);
     let operator = positives.contains(&Rule::or).then(|| "an operator".to_owned());
-    let end = positives.contains(&Rule::EOI).then(|| "the end of the line".to_owned());
+    let end = positives.contains(&Rule::EOI).then(|| end.to_owned());
     operator.into_iter().chain(end).collect()
 }
 

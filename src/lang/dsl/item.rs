@@ -35,11 +35,15 @@ impl<'t> Parser<'t> {
                 Some("test") => self.test(&entry, &mut file),
                 _ => None,
             };
-            if let Some(left) = left.filter(|left| !left.is_empty()) {
-                if !self.tokens.has_bad(&(left.start..left.start + 1)) {
-                    self.expected("the end of the line", left.start);
-                }
-                entries.push_front(left);
+            let Some(left) = left else { continue };
+            let lines = |at: &usize| self.tokens.all[*at].kind != Kind::Newline;
+            let Some(start) = left.clone().find(lines) else { continue };
+            if !self.tokens.has_bad(&(start..start + 1)) {
+                self.expected("the end of the line", start);
+            }
+            // What begins no item is a part of the mistake.
+            if self.tokens.word(start).is_some_and(|word| ITEMS.contains(&word)) {
+                entries.push_front(start..left.end);
             }
         }
         file
@@ -56,7 +60,7 @@ impl<'t> Parser<'t> {
         self.sink.push(if known {
             error.help(format!("put `{shown}` into `workflow NAME {{ … }}`"))
         } else {
-            did_you_mean(error, &shown, ITEMS.iter().copied())
+            did_you_mean(error, &shown, ["workflow", "task"])
         });
         nearest(&shown, ITEMS.iter().copied()).filter(|_| self.tokens.block_of(entry).is_some())
     }

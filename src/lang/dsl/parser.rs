@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use pest::iterators::{Pair, Pairs};
 
-use crate::expr::{Expr, ExprKind, Span, Type};
+use crate::expr::{Expr, Span, Type};
 use crate::lang::ast::{Attribute, Name, Spanned};
 use crate::lang::grammar::Rule;
+use crate::lang::unread::unread;
 use crate::lang::{Diagnostic, codes};
 
 use super::entries::Tokens;
@@ -62,11 +63,11 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// The next pair as an expression. What is not there is a bug of the grammar, and reads as `data`.
+    /// The next pair as an expression. What is not there is a bug of the grammar.
     pub fn expr(&mut self, taken: &mut Taken<'t>) -> Expr {
         match taken.pairs.next() {
             Some(pair) => expr_of(pair, taken.base, &mut self.sink),
-            None => unknown(Span::default()),
+            None => unread(Span::default()),
         }
     }
 
@@ -90,7 +91,7 @@ impl<'t> Parser<'t> {
         Spanned { value: type_of(pair, base, &mut self.sink), span }
     }
 
-    /// `key = value`. A value that is broken reads as `data`, which is of any type, so that it costs no second diagnostic.
+    /// `key = value`. A value that is broken costs no second diagnostic.
     pub fn attribute(&mut self, entry: &Range<usize>) -> Option<Attribute> {
         if let Some(mut taken) = self.take(Rule::attribute, entry) {
             let key = taken.pairs.next()?;
@@ -102,7 +103,7 @@ impl<'t> Parser<'t> {
         let end = self.tokens.name_end(entry.start, entry.end);
         let span = self.span(&(entry.start..end));
         let key = self.tokens.text[span.start as usize..span.end as usize].trim_matches('"');
-        Some(Attribute { key: Spanned { value: Arc::from(key), span }, value: unknown(span) })
+        Some(Attribute { key: Spanned { value: Arc::from(key), span }, value: unread(span) })
     }
 
     /// The word at token `at` as a name.
@@ -152,9 +153,4 @@ fn inner(mut pairs: Pairs<'_, Rule>) -> std::vec::IntoIter<Pair<'_, Rule>> {
     let inner: Option<Vec<_>> =
         pairs.next().map(|pair| pair.into_inner().filter(|pair| pair.as_rule() != Rule::EOI).collect());
     inner.unwrap_or_default().into_iter()
-}
-
-/// What stands for an expression that could not be read.
-pub fn unknown(span: Span) -> Expr {
-    Expr::new(ExprKind::Name(Arc::from("data")), span)
 }

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use crate::lang::ast::{Name, Policy, PolicyKind, Retry};
 use crate::lang::grammar::Rule;
+use crate::lang::unread::unread;
 use crate::lang::{Diagnostic, codes};
 
-use super::parser::{Parser, Taken, unknown};
+use super::parser::{Parser, Taken};
 
 /// The words that begin a policy.
 pub const WORDS: &[&str] = &[
@@ -112,7 +113,7 @@ impl<'t> Parser<'t> {
                 continue;
             }
             let mut exprs = self.exprs_in(clause, base).into_iter();
-            let first = exprs.next().unwrap_or_else(|| unknown(keyword.span));
+            let first = exprs.next().unwrap_or_else(|| unread(keyword.span));
             match rule {
                 Rule::retry_backoff => (retry.backoff, retry.backoff_max) = (Some(first), exprs.next()),
                 Rule::retry_factor => retry.factor = Some(first),

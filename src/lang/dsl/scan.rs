@@ -219,8 +219,30 @@ impl Scanner<'_> {
         };
         self.scan.diagnostics.push(diagnostic);
         // The rest of a file after an open `"""` is one mistake; looking for its end again and again would take long.
-        let length = if rest.starts_with("\"\"\"") { rest.len() } else { line.max(1) };
+        let multi = rest.starts_with("\"\"\"");
+        let length = if multi { rest.len() } else { line.max(1) };
+        let swallowed = &rest[..length];
         self.push(Kind::Bad, length);
+        if !multi {
+            self.close_swallowed(swallowed);
+        }
+    }
+
+    /// The brackets at the end of a line that an open text has swallowed close what was opened on that line, without a word.
+    fn close_swallowed(&mut self, swallowed: &str) {
+        let text = swallowed.trim_end_matches([')', ']', '}', ',', ' ', '\t']);
+        for bracket in swallowed[text.len()..].bytes() {
+            let Some(open) = self.open.last().copied() else { return };
+            let token = self.scan.tokens[open];
+            let same_line = token.start >= self.line_start(self.at);
+            if matches!(token.kind, Kind::Open(open) if closing(open) == bracket) && same_line {
+                self.open.pop();
+                self.row.pop();
+                let index = self.scan.tokens.len();
+                self.scan.tokens.push(Token { kind: Kind::Close(bracket), start: self.at, end: self.at, mate: open });
+                self.scan.tokens[open].mate = index;
+            }
+        }
     }
 
     fn bad(&mut self, next: char) {
@@ -456,10 +478,10 @@ fn walk(text: &str, mut at: usize, mut stack: Vec<Frame>) -> Result<usize, TextF
             return Err(TextFault::TooDeep(at.saturating_sub(1)));
         }
         let rest = &text[at..];
-        let Some(next) = rest.chars().next() else { return Err(unended(top)) };
+        let Some(next) = rest.chars().next() else { return Err(unended(&stack)) };
         let in_line = stack.iter().any(|frame| matches!(frame, Frame::Text { multi: false }));
         if next == '\n' && in_line {
-            return Err(unended(top));
+            return Err(unended(&stack));
         }
         at += match top {
             Frame::Text { multi } => match next {
@@ -496,10 +518,15 @@ fn walk(text: &str, mut at: usize, mut stack: Vec<Frame>) -> Result<usize, TextF
     Ok(at)
 }
 
-fn unended(top: Frame) -> TextFault {
-    match top {
-        Frame::Text { multi } => TextFault::Quote { multi },
-        Frame::Code { start, brace: false } => TextFault::Interpolation(start),
-        Frame::Code { .. } => TextFault::Quote { multi: false },
+/// What lacks its end: of a text in an interpolation the interpolation, since its quote was likely meant to end the outer text.
+fn unended(stack: &[Frame]) -> TextFault {
+    let opened = stack.iter().rev().find_map(|frame| match frame {
+        Frame::Code { start, brace: false } => Some(*start),
+        _ => None,
+    });
+    match (opened, stack.last()) {
+        (Some(start), _) => TextFault::Interpolation(start),
+        (None, Some(Frame::Text { multi })) => TextFault::Quote { multi: *multi },
+        (None, _) => TextFault::Quote { multi: false },
     }
 }

@@ -25,6 +25,11 @@ impl Sink {
         self.found.extend(diagnostics.into_iter().take(left));
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.found.len()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()

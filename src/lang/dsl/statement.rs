@@ -11,9 +11,10 @@ use crate::expr::Expr;
 use crate::lang::ast::{For, Name, Policy, Spanned, Step, Stmt, StmtKind};
 use crate::lang::grammar::Rule;
 use crate::lang::nearest::did_you_mean;
+use crate::lang::unread::unread;
 use crate::lang::{Diagnostic, codes};
 
-use super::parser::{Parser, Taken, unknown};
+use super::parser::{Parser, Taken};
 use super::policy;
 use super::scan::Kind;
 
@@ -132,7 +133,7 @@ impl<'t> Parser<'t> {
         let end = self.tokens.name_end(entry.start + 1, entry.end);
         let span = self.span(&(entry.start + 1..end));
         let name = Arc::from(&self.tokens.text[span.start as usize..span.end as usize]);
-        Some(StmtKind::Let { name: Spanned { value: name, span }, value: unknown(span) })
+        Some(StmtKind::Let { name: Spanned { value: name, span }, value: unread(span) })
     }
 
     fn built(&mut self, rule: Rule, mut taken: Taken<'t>, entry: &Range<usize>) -> StmtKind {
@@ -284,7 +285,7 @@ impl<'t> Parser<'t> {
             return StmtKind::Reserved { keyword: Spanned { value: Arc::from("keep going"), span } };
         }
         let Some(var) = names.pop() else { return broken(0) };
-        let list = list.unwrap_or_else(|| unknown(var.span));
+        let list = list.unwrap_or_else(|| unread(var.span));
         StmtKind::For(Box::new(For { name: names.pop(), var, list, parallel, body }))
     }
 
@@ -327,7 +328,7 @@ impl<'t> Parser<'t> {
             let condition: Option<Expr> = self.take(Rule::if_head, &head).map(|mut taken| self.expr(&mut taken));
             let body = self.statements(block);
             // A condition that can't be read is reported; the block still declares its steps.
-            arms.push((condition.unwrap_or_else(|| unknown(self.span(&head))), body));
+            arms.push((condition.unwrap_or_else(|| unread(self.span(&head))), body));
             rest = left;
             if rest.is_empty() || self.tokens.word(rest.start) != Some("else") {
                 break;

@@ -8,6 +8,7 @@ use crate::lang::{Diagnostic, codes};
 use super::expression::Nest;
 use super::scan::{TextFault, interpolation_end, too_deep};
 use super::sink::Sink;
+use crate::lang::unread::unread;
 
 /// What may stand in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +35,14 @@ pub fn literal(quoted: &str, base: usize, nest: Nest, sink: &mut Sink) -> (Expr,
 
 /// The content of a text as an expression: a literal where nothing is interpolated.
 pub fn content_expr(content: &str, base: usize, span: Span, form: Form, nest: Nest, sink: &mut Sink) -> (Expr, usize) {
+    let before = sink.len();
     let mut reader = Reader { content, base, form, nest, parts: Vec::new(), text: String::new(), depth: 0, sink };
     reader.run();
     let depth = reader.depth + 1;
     let mut parts = reader.parts;
+    let broken = reader.sink.len() > before;
     let kind = match &*parts {
+        [] | [TemplatePart::Text(_)] if broken => return (unread(span), depth),
         [] => ExprKind::Literal(Value::str("")),
         [TemplatePart::Text(text)] => ExprKind::Literal(Value::Str(text.clone())),
         _ => ExprKind::Template(std::mem::take(&mut parts)),

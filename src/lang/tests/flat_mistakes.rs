@@ -115,14 +115,14 @@ with = { message = "x" }
 "#,
         &[
             "E0402 a time-out must be more than nothing @ \"\\\"0s\\\"\"",
-            "E0403 a step can't be retried -1 times @ \"-1\"",
+            "E0403 a step can't be retried -1 times @ \"-1\" / a whole number such as `3`: up to three further attempts after the first",
             "E0402 the first wait is longer than the longest @ \"1m..1s\" / write the shorter one first: `1s..1m`",
             "E0403 `factor` must be a number from 1 to 1000, written out @ \"0.5\"",
             "E0305 unknown jitter `ful` @ \"ful\" / did you mean `full`?",
             "E0304 `two words` is no name of a queue @ \"\\\"two words\\\"\" / letters, digits, `_`, `-` and `.`, at most 64",
             "E0304 `when` must be `bool`, and this is text @ \"\\\"input.id\\\"\" / an expression in text stands in `${}`: `${input.id}`",
             "E0402 `10 s` is no length of time @ \"\\\"10 s\\\"\" / write `10s`, `5m` or `1h30m`",
-            "E0403 the number of retries must be written out as a whole number @ \"3.5\"",
+            "E0403 the number of retries must be written out as a whole number @ \"3.5\" / a whole number such as `3`: up to three further attempts after the first",
             "E0509 `undo` is not supported by this version @ \"undo\"",
             "E0402 a time-out needs a unit @ \"10\" / write `10s`, `10m` or `10h`",
         ],
@@ -234,7 +234,7 @@ with = { seconds = -3, duration = "5 m" }
 "#,
         &[
             "E0307 `field` must be a path @ \"\\\"a..b\\\"\" / a path is text such as `order.items[0].sku`, taken from `data`",
-            "E0307 unknown operator `equals` @ \"\\\"equals\\\"\"",
+            "E0307 unknown operator `equals` @ \"\\\"equals\\\"\" / one of `eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `in`, `not_in`, `contains`, `starts_with`, `ends_with`, `exists`, `not_exists`, `matches`",
             "E0303 a condition needs `operator` @ \"{ field = \\\"a\\\" }\" / write `{ field, operator, value }`",
             "E0306 unknown operation `renam` @ \"renam\" / did you mean `rename`?",
             "E0303 `rename` needs `to` @ \"{ rename = { from = \\\"a\\\" } }\"",
@@ -269,9 +269,8 @@ with = "x"
             "E0303 `a` needs `url` @ \"a\" / `url` of `http_request`: the address, `http` or `https`",
             "E0604 a step needs a `name` @ \"[[step]]\" / write `name = \"validate\"`",
             "E0604 a step needs a `task` @ \"[[step]]\" / write `task = \"http_request\"`",
-            "E0303 `c` needs `message` @ \"c\" / `message` of `log`: what to write, as text; `{path}` is taken from `data`, `{{` is a brace",
             "E0604 `parallel` needs a `for_each` @ \"parallel\" / write `for_each = \"${input.items}\"`",
-            "E0603 `with` must be a table, not text @ \"\\\"x\\\"\"",
+            "E0603 `with` must be a table, not text @ \"\\\"x\\\"\" / a table is written `{ key = value }`",
         ],
     );
 }
@@ -295,7 +294,7 @@ fn what_is_too_deep_or_too_large_is_told_at_once() {
     {
         let compiled = toml(&text);
         assert_eq!(compiled.diagnostics.len(), 1);
-        assert!(compiled.diagnostics[0].message.starts_with("nested deeper than"), "{:?}", compiled.diagnostics);
+        assert!(compiled.diagnostics[0].message.starts_with("nested more than 64 deep"), "{:?}", compiled.diagnostics);
     }
     let compiled = toml(&"#".repeat(10 * 1024 * 1024));
     assert!(compiled.diagnostics[0].message.starts_with("the source has 10485760 bytes"));
@@ -321,16 +320,16 @@ task = "log"
 with = { message = "${error.code} ${secrets.key} ${event} ${size(1, 2)}", details = "${1 / 0}" }
 "#,
         &[
-            "E0202 unknown function `upcase` @ \"input.id.upcase()\"",
-            "E0117 the key `a` is written twice @ \"a\" / take one of them away",
+            "E0202 unknown function `upcase` @ \"upcase\" / did you mean `upper`?",
+            "E0210 the key `a` is there twice @ \"a\"",
             "E0206 a `-` in an expression subtracts, and `validate-order` is a step @ \"validate-order\" / write `validate_order`",
             "E0203 unknown field `okk` @ \"okk\" / did you mean `ok`?",
-            "E0209 `split` takes 1 to 2 arguments, not 0 @ \"input.id.split()\" / write `text.split(separator: string, limit?: int) -> list<string>`",
+            "E0209 `split` takes 1 to 2 arguments, not 0 @ \"split\" / it is `text.split(separator: string, limit?: int) -> list<string>`",
             "E0203 unknown field `idd` @ \"\\\"a\\\\t${input.idd}\\\"\" / did you mean `id`?",
             "E0201 `error` means nothing here @ \"error\" / `error` is known in `unless` and `only` of `retry`",
             "E0509 `secrets` is not supported by this version @ \"secrets\"",
             "E0201 `event` means nothing here @ \"event\" / `event` is known where an event is waited for",
-            "E0209 `size` takes one argument, not 2 @ \"size(1, 2)\" / write `size(value: string | list | map) -> int`",
+            "E0209 `size` takes one argument, not 2 @ \"size\" / it is `size(value: string | list | map) -> int`",
             "E0211 this always fails: division by zero @ \"1 / 0\"",
         ],
     );

@@ -29,8 +29,9 @@ type Entry<'a, 'i> = (&'a Spanned<DeString<'i>>, &'a Spanned<DeValue<'i>>);
 pub fn parse_toml(source: &Source) -> (File, Vec<Diagnostic>) {
     let text = &*source.text;
     if let Some(at) = depth::too_deep(text) {
-        let message = format!("nested deeper than {MAX_NESTING} levels");
-        return (File::default(), vec![Diagnostic::error(NESTED_TOO_DEEP, message, Span::new(at, at + 1))]);
+        let error =
+            Diagnostic::error(NESTED_TOO_DEEP, format!("nested more than {MAX_NESTING} deep"), Span::new(at, at + 1));
+        return (File::default(), vec![error.help("take the inner parts apart into several steps")]);
     }
     match DeTable::parse(text) {
         Ok(table) => {
@@ -47,6 +48,7 @@ fn syntax_error(error: &toml::de::Error, text: &str) -> Diagnostic {
     let range = error.span().unwrap_or(0..0);
     let (start, end) = (range.start.min(text.len()), range.end.min(text.len()));
     let message = error.message().lines().next().unwrap_or("this is not TOML").trim_end_matches('.').to_lowercase();
+    let message = message.trim_end_matches(", expected literal string").to_owned();
     let diagnostic = Diagnostic::error(TOML_SYNTAX, message.clone(), Span::new(start, end.max(start)));
     match syntax_help(&message, text.get(start..).unwrap_or_default()) {
         Some(help) => diagnostic.help(help),
@@ -111,12 +113,20 @@ impl Reader<'_> {
         self.diagnostics.push(Diagnostic::error(TOML_WRONG_KIND, message, span_of(value)));
     }
 
+    /// Says the way out of what was told last.
+    fn help(&mut self, help: &str) {
+        if let Some(last) = self.diagnostics.last_mut() {
+            last.help = Some(help.to_owned());
+        }
+    }
+
     /// The table that `value` must be.
     fn table<'a, 'i>(&mut self, what: &str, value: &'a Spanned<DeValue<'i>>) -> Option<&'a DeTable<'i>> {
         if let DeValue::Table(table) = value.get_ref() {
             return Some(table);
         }
         self.wrong_kind(what, value, "a table");
+        self.help("a table is written `{ key = value }`");
         None
     }
 

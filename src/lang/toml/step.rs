@@ -47,6 +47,8 @@ struct Parts {
     after: Option<Policy>,
     list: Option<Expr>,
     parallel: Option<(Name, Expr)>,
+    /// Whether the configuration could not be read.
+    unread: bool,
 }
 
 impl Reader<'_> {
@@ -60,16 +62,17 @@ impl Reader<'_> {
         for (key, value) in entries(table) {
             match &**key.get_ref() {
                 "name" | "task" => {}
-                "with" => {
-                    if let Some(table) = self.table("`with`", value) {
-                        config = self.attributes(table);
-                    }
-                }
+                "with" => match self.table("`with`", value) {
+                    Some(table) => config = self.attributes(table),
+                    None => parts.unread = true,
+                },
                 _ => self.step_key(key, value, &mut parts),
             }
         }
         // A step without a task is kept, so that its name is known; no type is called by no name.
         let name = name?;
+        // Nor is a configuration that could not be read held against what the task type needs.
+        let task_type = task_type.filter(|_| !parts.unread);
         let task_type = task_type.unwrap_or_else(|| Name { value: "".into(), span: name.span });
         let policies = parts.policies;
         let step = Step { name: name.clone(), task_type, config, policies };

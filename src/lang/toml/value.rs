@@ -7,6 +7,7 @@ use toml::de::{DeInteger, DeValue};
 use crate::expr::{Expr, ExprKind, ListItem, ObjectEntry, TemplatePart, Timestamp, Value};
 use crate::lang::ast::Attribute;
 use crate::lang::check::codes::TOML_WRONG_KIND;
+use crate::lang::unread::unread;
 use crate::lang::walk::respan;
 use crate::lang::{Diagnostic, parse_template};
 
@@ -53,8 +54,7 @@ impl Reader<'_> {
             found.iter_mut().flat_map(|one| &mut one.labels).for_each(|label| label.span = whole);
         }
         self.diagnostics.append(&mut found);
-        // What could not be read is told already: null, which nothing more is said of.
-        let Some(mut expr) = expr else { return Expr::new(ExprKind::Template(Vec::new()), whole) };
+        let Some(mut expr) = expr else { return unread(whole) };
         if !place.exact {
             respan(&mut expr, whole);
         }

@@ -53,7 +53,7 @@ fn nested_types_and_blocks_are_bounded() {
 
 #[test]
 fn a_source_that_is_too_large_or_no_utf8_is_refused_with_its_place() {
-    let refused = |bytes: &[u8]| Source::from_bytes("a.flow", Notation::Flow, bytes).unwrap_err();
+    let refused = |bytes: &[u8]| Source::from_bytes("a.flow", Notation::Flow, bytes).unwrap_err().diagnostic;
     assert_eq!(refused(&vec![b' '; 10_000_000]).code, codes::SOURCE_TOO_LARGE);
     let error = refused(b"workflow a {\n  \xff }");
     assert_eq!((error.code, error.labels[0].span.start), (codes::NOT_UTF8, 15));

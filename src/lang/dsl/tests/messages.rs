@@ -80,10 +80,10 @@ fn what_follows_a_block_on_its_line_is_told_and_read() {
 #[test]
 fn expressions_say_what_was_expected() {
     for (text, message) in [
-        ("a +", "expected an expression, found the end of the line"),
+        ("a +", "expected an expression, found the end"),
         ("[1, 2 x]", "expected `,` or `]`, found `x`"),
-        ("a ? b", "expected `:`, found the end of the line"),
-        ("a b", "expected an operator or the end of the line, found `b`"),
+        ("a ? b", "expected `:`, found the end"),
+        ("a b", "expected an operator or the end, found `b`"),
         ("{ a: 1 b: 2 }", "expected `,` or `}`, found `b`"),
         (")", "`)` closes nothing"),
         ("'abc'", "text is written in double quotes"),
@@ -98,4 +98,26 @@ fn expressions_say_what_was_expected() {
         assert!(expr.is_none(), "{text}");
         assert_eq!(found.iter().map(|one| &*one.message).collect::<Vec<_>>(), [message], "{text}");
     }
+}
+
+#[test]
+fn what_stands_after_an_item_is_one_mistake() {
+    check("workflow w { sleep 1s }\n+ 2\n", &["2:1 expected the end of the line, found `+`"]);
+    check("workflow w { sleep 1s } task t { }\n", &["1:25 expected the end of the line, found `task`"]);
+}
+
+#[test]
+fn an_open_text_takes_no_bracket_with_it() {
+    check(
+        "workflow w {\n  step a: log { message = \"x }\n  let b = size(\"y)\n  let c = 1 +\n}\n",
+        &[
+            "2:27 the text is not closed on its line (close it with `\"`, or write `\"\"\"` for a text of many lines)",
+            "3:16 the text is not closed on its line (close it with `\"`, or write `\"\"\"` for a text of many lines)",
+            "4:13 expected an expression, found the end of the line",
+        ],
+    );
+    check(
+        "workflow w {\n  step a: log { message = \"x ${b\" }\n}\n",
+        &["2:30 `${` is not closed (close it with `}`, or write `$${` for the two characters themselves)"],
+    );
 }

@@ -1,0 +1,207 @@
+//! Every diagnostic, as it is shown: `docs/diagnostics.md` is the reference and the snapshot at once.
+//!
+//! Each code has a section. A block marked `error` must give what the ```` ```text ```` block after it shows, and that code
+//! alone; a block without the mark must compile with nothing to say. `UPDATE=1` writes the ```` ```text ```` blocks anew.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use stepwell::lang::{
+    Diagnostic, MAX_SOURCE_BYTES, MAX_STEPS, Notation, Source, builtin_task_types, code_titles, compile, render,
+};
+
+/// Mistakes that can't be made in the flat notation, which has no statements and whose keys are TOML's own.
+const NOT_IN_TOML: &[&str] =
+    &["E0108", "E0113", "E0114", "E0200", "E0310", "E0401", "E0404", "E0503", "E0504", "E0505", "E0510"];
+
+/// Mistakes that can't be made in the language.
+const NOT_IN_FLOW: &[&str] = &["E0212", "E0309", "E0601", "E0602", "E0603", "E0604"];
+
+/// A fenced block: what stands after its fence, the text, and the lines of the page that the text takes.
+struct Block {
+    language: String,
+    text: String,
+    lines: std::ops::Range<usize>,
+}
+
+/// A section: a code, its title, its blocks.
+struct Section {
+    code: String,
+    title: String,
+    blocks: Vec<Block>,
+}
+
+fn path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diagnostics.md")
+}
+
+fn sections(page: &str) -> Vec<Section> {
+    let mut found: Vec<Section> = Vec::new();
+    let mut open: Option<(String, usize)> = None;
+    let lines: Vec<&str> = page.lines().collect();
+    for (at, line) in lines.iter().enumerate() {
+        match (line.strip_prefix("```"), &open) {
+            (Some(_), Some((language, start))) => {
+                let text = lines[*start..at].iter().map(|line| format!("{line}\n")).collect();
+                let block = Block { language: language.clone(), text, lines: *start..at };
+                found.last_mut().expect("a block belongs to a code").blocks.push(block);
+                open = None;
+            }
+            (Some(language), None) => open = Some((language.to_owned(), at + 1)),
+            (None, Some(_)) => {}
+            (None, None) => {
+                if let Some((code, title)) = line.strip_prefix("### ").and_then(|heading| heading.split_once(": ")) {
+                    found.push(Section { code: code.into(), title: title.into(), blocks: Vec::new() });
+                }
+            }
+        }
+    }
+    found
+}
+
+fn read() -> (String, Vec<Section>) {
+    let page = fs::read_to_string(path()).unwrap();
+    let sections = sections(&page);
+    (page, sections)
+}
+
+/// The notation of a block, and whether it is a wrong example.
+fn example(block: &Block) -> Option<(Notation, bool)> {
+    let (language, mark) = block.language.split_once(' ').unwrap_or((&block.language, ""));
+    Some((Notation::of_file_name(&format!("x.{language}"))?, mark == "error"))
+}
+
+fn source(notation: Notation, text: &str) -> Source {
+    Source { name: format!("order.{notation}").into(), notation, text: text.into() }
+}
+
+/// Sources that are too large, or no text, for a page.
+fn written(code: &str) -> Vec<(Source, Vec<Diagnostic>)> {
+    let of_bytes = |notation: Notation, bytes: &[u8]| {
+        let refused = Source::from_bytes(&format!("order.{notation}"), notation, bytes).unwrap_err();
+        (refused.source, vec![refused.diagnostic])
+    };
+    let both = [Notation::Flow, Notation::Toml];
+    match code {
+        "E0101" => both.map(|notation| of_bytes(notation, &vec![b' '; MAX_SOURCE_BYTES + 1])).into(),
+        "E0102" => both.map(|notation| of_bytes(notation, b"name = \"order\"\ndescription = \"caf\xe9\"\n")).into(),
+        "E0507" => both.map(|notation| compiled(source(notation, &many_steps(notation)))).into(),
+        _ => Vec::new(),
+    }
+}
+
+fn many_steps(notation: Notation) -> String {
+    let step = |at: usize| match notation {
+        Notation::Flow => format!("  step s{at}: log {{ message = \"hello\" }}\n"),
+        Notation::Toml => format!("[[step]]\nname = \"s{at}\"\ntask = \"log\"\nwith = {{ message = \"hello\" }}\n"),
+    };
+    let steps: String = (0..=MAX_STEPS).map(step).collect();
+    match notation {
+        Notation::Flow => format!("workflow order {{\n{steps}}}\n"),
+        Notation::Toml => format!("name = \"order\"\n{steps}"),
+    }
+}
+
+fn compiled(source: Source) -> (Source, Vec<Diagnostic>) {
+    let found = compile(&source, &builtin_task_types()).diagnostics;
+    (source, found)
+}
+
+/// The drawing as it stands on the page: no line ends in a space.
+fn drawn(source: &Source, found: &[Diagnostic]) -> String {
+    let text = render(source, found, false);
+    let text: String = text.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    format!("{}\n", text.trim_matches('\n'))
+}
+
+/// What each `text` block of a section must show, in order.
+fn expected(section: &Section, complaints: &mut Vec<String>) -> Vec<String> {
+    let wrong = section.blocks.iter().filter_map(|block| match example(block) {
+        Some((notation, true)) => Some(compiled(source(notation, &block.text))),
+        _ => None,
+    });
+    let sources: Vec<_> = wrong.chain(written(&section.code)).collect();
+    for (source, found) in &sources {
+        let others: Vec<_> = found.iter().filter(|one| one.code != section.code).map(|one| one.code).collect();
+        if found.is_empty() || !others.is_empty() {
+            complaints.push(format!("{}: gives {others:?}\n{}", section.code, drawn(source, found)));
+        }
+    }
+    let mut shown: Vec<String> = sources.iter().map(|(source, found)| drawn(source, found)).collect();
+    shown.dedup();
+    shown
+}
+
+#[test]
+fn every_wrong_example_is_told_of_as_shown() {
+    let (page, sections) = read();
+    let update = std::env::var_os("UPDATE").is_some();
+    let mut complaints = Vec::new();
+    let mut lines: Vec<String> = page.lines().map(str::to_owned).collect();
+    for section in sections.iter().rev() {
+        let wanted = expected(section, &mut complaints);
+        let shown: Vec<&Block> = section.blocks.iter().filter(|block| block.language == "text").collect();
+        if shown.len() != wanted.len() {
+            complaints.push(format!("{}: {} wrong examples, {} shown", section.code, wanted.len(), shown.len()));
+        }
+        for (block, wanted) in shown.iter().zip(&wanted).rev() {
+            if update {
+                lines.splice(block.lines.clone(), wanted.lines().map(str::to_owned));
+            } else if block.text != *wanted {
+                complaints.push(format!("{} shows\n{}\nand not\n{wanted}", section.code, block.text));
+            }
+        }
+    }
+    if update {
+        fs::write(path(), lines.join("\n") + "\n").unwrap();
+    }
+    assert!(complaints.is_empty(), "{}\nif this is right: UPDATE=1 cargo test diagnostics", complaints.join("\n"));
+}
+
+#[test]
+fn every_code_has_its_section_with_a_wrong_and_a_right_example() {
+    let (_, sections) = read();
+    let found: Vec<_> = sections.iter().map(|section| (&*section.code, &*section.title)).collect();
+    assert_eq!(found, code_titles().collect::<Vec<_>>());
+    for section in &sections {
+        let code = &*section.code;
+        if !written(code).is_empty() {
+            continue;
+        }
+        let has = |wanted| section.blocks.iter().any(|block| example(block) == Some(wanted));
+        assert_eq!(has((Notation::Flow, true)), !NOT_IN_FLOW.contains(&code), "{code} in the language");
+        assert_eq!(has((Notation::Toml, true)), !NOT_IN_TOML.contains(&code), "{code} in the flat notation");
+        assert!(has((Notation::Flow, false)) || has((Notation::Toml, false)), "{code} has no right example");
+    }
+}
+
+#[test]
+fn every_right_example_compiles_and_is_not_warned_of() {
+    for section in read().1 {
+        for block in &section.blocks {
+            let Some((notation, false)) = example(block) else { continue };
+            let (source, found) = compiled(source(notation, &block.text));
+            assert!(found.is_empty(), "{}\n{}", section.code, drawn(&source, &found));
+        }
+    }
+}
+
+#[test]
+fn messages_are_in_the_style_of_the_house() {
+    let mut seen = BTreeMap::new();
+    for section in read().1 {
+        for block in section.blocks.iter().filter(|block| matches!(example(block), Some((_, true)))) {
+            let Some((notation, _)) = example(block) else { continue };
+            for one in compiled(source(notation, &block.text)).1 {
+                seen.insert(one.message.clone(), section.code.clone());
+                for text in [Some(&one.message), one.help.as_ref()].into_iter().flatten() {
+                    let capital = text.chars().next().is_some_and(char::is_uppercase);
+                    assert!(!text.is_empty() && !capital && !text.ends_with('.'), "{}: {text}", section.code);
+                    assert_eq!(text.matches('`').count() % 2, 0, "{}: {text}", section.code);
+                }
+            }
+        }
+    }
+    assert!(seen.len() > 60, "{}", seen.len());
+}
