@@ -6,24 +6,6 @@ use serde_json::{Value, json};
 
 use super::server::{Backend, TestServer};
 
-/// Makes a test of a function for each back end.
-macro_rules! on_both {
-    ($($name:ident),* $(,)?) => {
-        mod embedded { $(
-            #[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name(super::TestServer::start(super::Backend::Embedded).await).await;
-            }
-        )* }
-        mod servers { $(
-            #[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name(super::TestServer::start(super::Backend::Servers).await).await;
-            }
-        )* }
-    };
-}
-
 on_both![
     a_source_runs_to_its_end_with_steps_and_log,
     what_fails_is_retried_until_it_does_not,

@@ -117,12 +117,13 @@ pub struct Setup {
     args: Vec<String>,
     variables: Vec<(&'static str, &'static str)>,
     concurrency: usize,
+    own_redis: bool,
 }
 
 impl Setup {
     /// A server with the demo's endpoints, on this back end.
     pub fn on(backend: Backend) -> Self {
-        Self { backend, args: Vec::new(), variables: Vec::new(), concurrency: 64 }
+        Self { backend, args: Vec::new(), variables: Vec::new(), concurrency: 64, own_redis: false }
     }
 
     /// With these arguments, too.
@@ -142,19 +143,25 @@ impl Setup {
         self
     }
 
+    /// With a Redis that no other test uses.
+    pub fn own_redis(self) -> Self {
+        Self { own_redis: true, ..self }
+    }
+
     /// Starts it.
     pub async fn start(self) -> TestServer {
         let folder = tempfile::tempdir().unwrap();
         let mut args: Vec<String> =
             ["serve", "--demo", "--listen", "127.0.0.1:0", "--drain", "5s"].map(str::to_owned).to_vec();
         args.extend(self.args);
-        let mut workers = Vec::new();
+        let (mut workers, mut redis) = (Vec::new(), None);
         let mut database = format!("sqlite://{}", folder.path().join("stepwell.db").display());
         let concurrency = self.concurrency.to_string();
         if self.backend == Backend::Embedded {
             args.extend(["--workers".to_owned(), concurrency]);
         } else {
-            let options = Redis::shared().options();
+            redis = self.own_redis.then(|| Redis::start(false));
+            let options = redis.as_ref().unwrap_or_else(|| Redis::shared()).options();
             let settings =
                 format!("[redis]\nurl = \"{}\"\nprefix = \"{}\"\nlease = \"3s\"\n", options.url, options.prefix);
             std::fs::write(folder.path().join("stepwell.toml"), settings).unwrap();
@@ -171,8 +178,9 @@ impl Setup {
             args,
             variables: self.variables,
             server: None,
-            _workers: workers,
+            workers,
             database,
+            redis,
             base,
             client,
         };
@@ -187,8 +195,9 @@ pub struct TestServer {
     args: Vec<String>,
     variables: Vec<(&'static str, &'static str)>,
     server: Option<Program>,
-    _workers: Vec<Program>,
+    workers: Vec<Program>,
     database: String,
+    redis: Option<Redis>,
     base: String,
     client: reqwest::Client,
 }
@@ -216,6 +225,18 @@ impl TestServer {
     /// The server's program, to be done with as one likes.
     pub fn take_program(&mut self) -> Program {
         self.server.take().unwrap()
+    }
+
+    /// Kills one of the processes of workers.
+    pub fn kill_worker(&mut self) {
+        let worker = self.workers.pop().unwrap();
+        worker.signal("KILL");
+        assert_eq!(worker.wait(), 137);
+    }
+
+    /// The Redis of its own.
+    pub fn redis(&self) -> &Redis {
+        self.redis.as_ref().unwrap()
     }
 
     /// A connection to its database, to look behind the API.
