@@ -1,5 +1,7 @@
 //! What the API reads of executions.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use stepwell::engine::{ExecutionStatus, LogLevel, StepStatus};
 use stepwell::expr::Timestamp;
 use stepwell::ids::{ExecutionId, WorkflowId};
@@ -21,6 +23,18 @@ async fn list(fresh: &Fresh, filter: ExecutionFilter) -> (Vec<ExecutionId>, u64)
 
 fn ids<const N: usize>(of: [u32; N]) -> Vec<ExecutionId> {
     of.map(id).to_vec()
+}
+
+#[tokio::test]
+async fn the_clock_tells_the_moment_in_microseconds() {
+    each(|fresh| async move {
+        let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+        let first = fresh.database.now().await.unwrap();
+        let second = fresh.database.now().await.unwrap();
+        let apart = i128::from(first.0) - i128::try_from(before).unwrap();
+        assert!(first <= second && apart.abs() < 60_000_000, "{before} {first:?} {second:?}");
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! The parts of a server that need no network: database, queue, engine, workers, use cases.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
 use crate::expr::{ObjectType, Type, type_from_schema};
@@ -9,7 +11,7 @@ use crate::lang;
 use crate::plan::{Runs, TaskType, TaskTypes};
 use crate::queue::{LocalQueue, RedisOptions, RedisQueue, RedisSource};
 use crate::runtime::{self, Node, SystemClock, SystemEntropy};
-use crate::service::ports::{Dispatcher, NoFaults, TaskSource};
+use crate::service::ports::{Dispatcher, Entropy, ExecutionReads, NoFaults, TaskSource};
 use crate::service::{self, Handlers, Service, TaskHandler};
 use crate::store::{self, Database};
 use crate::worker::{self, Pool};
@@ -23,6 +25,7 @@ pub struct Core {
     node: Arc<Node>,
     pool: Option<Pool>,
     service: Arc<Service>,
+    _clock: AbortOnDropHandle<()>,
 }
 
 impl Core {
@@ -36,7 +39,7 @@ impl Core {
         let database = Database::open(&store_options(config)).await?;
         let redis = redis_options(config)?;
         let queue = Queue::connect(config, redis.as_ref()).await?;
-        let clock = Arc::new(SystemClock::new());
+        let clock = Arc::new(SystemClock::anchored(database.now().await.map_err(ServeError::Clock)?));
         let entropy = Arc::new(SystemEntropy);
         let ports = runtime::Ports {
             store: database.clone(),
@@ -49,14 +52,15 @@ impl Core {
         let service = Service::new(service::Parts {
             store: database.clone(),
             runtime: node.clone(),
-            clock,
+            clock: clock.clone(),
             entropy,
             task_types,
             settings: config.settings.to_json(),
             limits: service::Limits { input_bytes: size(config.limits.input_bytes), ..Default::default() },
         });
         let pool = queue.source.map(|source| Pool::start(source, handlers(config, own), pool_options(config, &redis)));
-        Ok(Self { database, queue: queue.dispatcher, node, pool, service: Arc::new(service) })
+        let _clock = AbortOnDropHandle::new(tokio::spawn(follow(clock, database.clone())));
+        Ok(Self { database, queue: queue.dispatcher, node, pool, service: Arc::new(service), _clock })
     }
 
     /// The use cases.
@@ -92,6 +96,11 @@ impl Core {
     }
 }
 
+/// Keeps the clock beside the database's.
+async fn follow(clock: Arc<SystemClock>, database: Arc<Database>) {
+    clock.follow(|| async { database.now().await.ok() }).await;
+}
+
 /// Both sides of the queue.
 struct Queue {
     dispatcher: Arc<dyn Dispatcher>,
@@ -122,12 +131,19 @@ pub(super) fn install_tls_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// What this process is called where it claims tasks.
+/// What this process is called where it claims tasks: by its host and a few random digits, since containers share both
+/// host names and process ids.
 pub(super) fn worker_name() -> String {
-    let host = std::env::var("HOSTNAME").or_else(|_| std::fs::read_to_string("/etc/hostname")).unwrap_or_default();
-    let host: String = host.trim().chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')).collect();
-    let host = if host.is_empty() { "worker" } else { &host };
-    format!("{host}-{}", std::process::id())
+    static NAME: OnceLock<String> = OnceLock::new();
+    let name = || {
+        let host = std::env::var("HOSTNAME").or_else(|_| std::fs::read_to_string("/etc/hostname")).unwrap_or_default();
+        let host: String =
+            host.trim().chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')).collect();
+        let host = if host.is_empty() { "worker" } else { &host };
+        let digits = SystemEntropy.uuid().simple().to_string();
+        format!("{host}-{}-{}", std::process::id(), &digits[..6])
+    };
+    NAME.get_or_init(name).clone()
 }
 
 /// The options of Redis as the settings have them; none without a URL.

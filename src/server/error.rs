@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::runtime::StartError;
-use crate::service::ports::QueueError;
+use crate::service::ports::{QueueError, StoreError};
 use crate::store::OpenError;
 
 /// Why a process could not start, or ended before it was told to.
@@ -26,6 +26,9 @@ pub enum ServeError {
     /// The database can't be opened.
     #[error("{0}")]
     Database(#[from] OpenError),
+    /// The database does not tell the time.
+    #[error("the database's clock can't be read: {0}")]
+    Clock(StoreError),
     /// Redis can't be reached.
     #[error("{0}")]
     Queue(#[from] QueueError),

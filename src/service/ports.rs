@@ -160,6 +160,8 @@ pub struct StoredLog {
 pub trait ExecutionReads: Send + Sync + 'static {
     /// Whether the database answers.
     async fn ping(&self) -> StoreResult<()>;
+    /// The moment on the database's clock: on PostgreSQL the server's, on SQLite the host's.
+    async fn now(&self) -> StoreResult<Timestamp>;
     /// One execution.
     async fn execution_find(&self, id: ExecutionId) -> StoreResult<Option<Execution>>;
     /// The execution of a workflow with this idempotency key.

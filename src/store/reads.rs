@@ -1,14 +1,17 @@
 //! What the API reads of executions: rows alone, by the readers' connections.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    QuerySelect, Select, Statement,
 };
 use uuid::Uuid;
 
 use crate::engine::{LogLevel, StepRow, StepStatus};
+use crate::expr::Timestamp;
 use crate::ids::{ExecutionId, WorkflowId};
 use crate::service::model::Execution;
 use crate::service::ports::{ExecutionFilter, ExecutionReads, LogFilter, Page, StoreError, StoreResult, StoredLog};
@@ -20,11 +23,25 @@ use super::{Database, row};
 /// How many executions are asked about by one statement.
 const ORDERS: usize = 500;
 
+/// PostgreSQL's clock, in microseconds: of this moment, not of the transaction's beginning.
+const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
 #[async_trait]
 impl ExecutionReads for Database {
     async fn ping(&self) -> StoreResult<()> {
         self.read.execute_unprepared("SELECT 1").await?;
         Ok(())
+    }
+
+    async fn now(&self) -> StoreResult<Timestamp> {
+        if self.kind() == "sqlite" {
+            let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            return Ok(Timestamp(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)));
+        }
+        let asked = Statement::from_string(self.read.get_database_backend(), NOW);
+        let row = self.read.query_one_raw(asked).await?;
+        let row = row.ok_or_else(|| StoreError::Unavailable("the database does not tell the time".to_owned()))?;
+        Ok(Timestamp(row.try_get_by_index(0)?))
     }
 
     async fn execution_find(&self, id: ExecutionId) -> StoreResult<Option<Execution>> {

@@ -362,6 +362,10 @@ impl ExecutionReads for MemoryStore {
         self.check_away()
     }
 
+    async fn now(&self) -> StoreResult<Timestamp> {
+        unavailable("the clock of a simulation is its own")
+    }
+
     async fn execution_find(&self, id: ExecutionId) -> StoreResult<Option<Execution>> {
         self.pause().await;
         self.check_away()?;
