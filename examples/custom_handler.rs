@@ -1,22 +1,32 @@
-//! A task type of one's own: `invoice.render`, carried out in the process of the worker.
+//! A server with a task type of its own, `invoice.render`, which the workflow in `examples/billing.flow` uses.
 //!
-//! `cargo run --example custom_handler` registers it, sends it two tasks through the in-process queue as the engine would,
-//! and prints their outcomes.
-
-use std::time::Duration;
+//! From the repository's folder, `cargo run --example custom_handler`, and then:
+//!
+//! ```sh
+//! curl -s http://127.0.0.1:8080/api/v1/executions -H 'content-type: application/json' \
+//!   -d '{"workflow": "billing", "input_data": {"customer": "Ada", "items": [{"name": "bucket", "cents": 1250}]}}'
+//! ```
+//!
+//! The steps and the log of the execution are at `/api/v1/executions/{id}/steps` and `/logs`; Swagger UI is at `/docs`, and
+//! `/api/v1/task-types` shows `invoice.render` beside the built-in ones.
 
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use stepwell::config::Config;
 use stepwell::engine::LogLevel;
-use stepwell::ids::{ExecutionId, StepPath};
-use stepwell::queue::LocalQueue;
-use stepwell::service::ports::{Dispatcher, Task};
 use stepwell::service::{TaskContext, TaskError, TaskHandler};
-use stepwell::worker::{HttpOptions, Options, Pool, builtin_handlers};
+
+#[tokio::main]
+async fn main() -> Result<(), stepwell::ServeError> {
+    let mut config = Config::default();
+    config.workflows = "examples".into();
+    config.database.url = format!("sqlite://{}", std::env::temp_dir().join("stepwell-example.db").display());
+    stepwell::Server::new(config).handler(RenderInvoice).serve().await
+}
 
 /// Renders an invoice as text.
-struct RenderInvoice;
+pub struct RenderInvoice;
 
 #[derive(Deserialize)]
 struct Invoice {
@@ -40,6 +50,7 @@ impl TaskHandler for RenderInvoice {
         "Renders an invoice as text."
     }
 
+    // The schemas are what workflows are checked against, before anything runs.
     fn config_schema(&self) -> Value {
         let item = json!({
             "type": "object",
@@ -79,50 +90,4 @@ impl TaskHandler for RenderInvoice {
 
 fn money(cents: u64) -> String {
     format!("{}.{:02}", cents / 100, cents % 100)
-}
-
-/// What the engine makes of `step invoice: invoice.render { … }`.
-fn task(n: u128, config: Value) -> Task {
-    let (execution, path) = (ExecutionId(uuid::Uuid::from_u128(n)), StepPath::new("invoice"));
-    Task {
-        execution,
-        idempotency_key: execution.idempotency_key(&path).into(),
-        path,
-        attempt: 1,
-        workflow: "billing".into(),
-        task_type: "invoice.render".into(),
-        queue: "default".into(),
-        config: stepwell::expr::Value::from_json(config),
-        timeout_ms: 10_000,
-        traceparent: None,
-    }
-}
-
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut handlers = builtin_handlers(HttpOptions::default());
-    handlers.register(RenderInvoice);
-
-    let queue = LocalQueue::new();
-    let pool = Pool::start(queue.source(Vec::new(), "example"), handlers, Options::default());
-    let items = json!([{ "name": "Well bucket", "cents": 1250 }, { "name": "Rope, 20 m", "cents": 899 }]);
-    queue
-        .dispatch(vec![
-            task(1, json!({ "customer": "Ada", "items": items })),
-            task(2, json!({ "customer": "Bob", "items": [] })),
-        ])
-        .await?;
-    let mut left = 2;
-    while left > 0 {
-        for delivered in queue.outcomes(left).await? {
-            left -= 1;
-            match delivered.outcome.result {
-                Ok(output) => println!("{}", output.get("text").and_then(stepwell::expr::Value::as_str).unwrap_or("")),
-                Err(error) => println!("{error}"),
-            }
-            queue.ack(delivered.receipt.into_iter().collect()).await?;
-        }
-    }
-    pool.drain(Duration::from_secs(5)).await;
-    Ok(())
 }

@@ -5,7 +5,9 @@
 mod api;
 mod api_bad_requests;
 mod api_document;
+mod api_operations;
 mod cli;
+mod custom_handler;
 mod diagnostics;
 mod docs;
 mod e2e;
@@ -16,6 +18,7 @@ mod functions_reference;
 mod kill;
 mod layout;
 mod migrations;
+mod operations;
 mod queue;
 mod queue_redis;
 mod runtime;

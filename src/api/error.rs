@@ -52,6 +52,10 @@ pub struct ProblemDto {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[oai(skip_serializing_if_is_empty)]
     pub diagnostics: Vec<DiagnosticDto>,
+    /// The source that the diagnostics' lines and columns are of, where it was written here: from the steps of a draft.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[oai(skip_serializing_if_is_none)]
+    pub source: Option<String>,
     /// The states that allow what was asked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[oai(skip_serializing_if_is_empty)]
@@ -135,6 +139,7 @@ impl Problem {
             help: None,
             errors: Vec::new(),
             diagnostics: Vec::new(),
+            source: None,
             allowed: Vec::new(),
         };
         Self { dto: Box::new(dto), retry_after: None }
@@ -250,8 +255,9 @@ impl From<ServiceError> for Problem {
                 problem.dto.errors = errors.into_iter().map(FieldProblem::from).collect();
                 problem
             }
-            ServiceError::Diagnostics { source, diagnostics } => {
+            ServiceError::Diagnostics { source, generated, diagnostics } => {
                 let mut problem = Self::new(Kind::DoesNotCompile, detail);
+                problem.dto.source = generated.then(|| source.text.to_string());
                 problem.dto.diagnostics = report(&source, &diagnostics).into_iter().map(DiagnosticDto::from).collect();
                 problem
             }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use poem::error::ReadBodyError;
-use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Body, Endpoint, IntoResponse, Request, Response};
 use tracing::Instrument;
 
+use super::allow::Allow;
 use super::error::Problem;
 
 /// The header that names a request.
@@ -24,13 +25,29 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 pub struct Guard<E> {
     inner: E,
     hosts: Option<Arc<[String]>>,
+    allow: Allow,
 }
 
 impl<E> Guard<E> {
     /// Puts an endpoint behind the guard. It answers for loopback and for these hosts (without port); for any, where there
     /// is no list.
-    pub fn new(inner: E, hosts: Option<Arc<[String]>>) -> Self {
-        Self { inner, hosts }
+    pub fn new(inner: E, hosts: Option<Arc<[String]>>, allow: Allow) -> Self {
+        Self { inner, hosts, allow }
+    }
+
+    /// An error as its problem; what the error carries as a whole response (a redirect) stays.
+    fn respond(&self, error: poem::Error, path: &str, method: &str) -> Response {
+        if error.is_from_response() {
+            return error.into_response();
+        }
+        let mut response = Problem::of_error(&error, path, method).into_response();
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED
+            && let Some(methods) = self.allow.methods(path)
+            && let Ok(methods) = HeaderValue::from_str(&methods)
+        {
+            response.headers_mut().insert(header::ALLOW, methods);
+        }
+        response
     }
 }
 
@@ -45,7 +62,7 @@ impl<E: Endpoint> Endpoint for Guard<E> {
         let answer = AssertUnwindSafe(self.answer(request).instrument(span.clone())).catch_unwind().await;
         let mut response = match answer {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => span.in_scope(|| respond(error, &path, method.as_str())),
+            Ok(Err(error)) => span.in_scope(|| self.respond(error, &path, method.as_str())),
             Err(_) => {
                 span.in_scope(|| tracing::error!("a handler panicked"));
                 Problem::panicked().into_response()
@@ -57,14 +74,6 @@ impl<E: Endpoint> Endpoint for Guard<E> {
         }
         Ok(response)
     }
-}
-
-/// An error as its problem; what the error carries as a whole response (a redirect) stays.
-fn respond(error: poem::Error, path: &str, method: &str) -> Response {
-    if error.is_from_response() {
-        return error.into_response();
-    }
-    Problem::of_error(&error, path, method).into_response()
 }
 
 impl<E: Endpoint> Guard<E> {
@@ -162,7 +171,7 @@ mod tests {
             assert!(request.uri().path() != "/bad", "a mistake of ours");
             "well"
         });
-        let client = TestClient::new(Guard::new(handler, None));
+        let client = TestClient::new(Guard::new(handler, None, Allow::default()));
         let response = client.get("/bad").send().await;
         response.assert_status(poem::http::StatusCode::INTERNAL_SERVER_ERROR);
         response.assert_content_type("application/problem+json");

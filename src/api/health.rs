@@ -31,10 +31,13 @@ pub struct Health {
 pub struct HealthDto {
     /// `ok` or `unavailable`.
     pub status: String,
-    /// `ok`, or what is wrong.
+    /// `ok` or `down`.
     pub database: String,
-    /// `ok`, what is wrong, or `off` where the queue is in this process.
+    /// `ok` or `down`, or `off` where the queue is in this process.
     pub redis: String,
+    /// What is wrong with each that is down.
+    #[oai(skip_serializing_if_is_none)]
+    pub detail: Option<String>,
     /// The version of the program.
     pub version: String,
 }
@@ -45,6 +48,7 @@ impl Example for HealthDto {
             status: "ok".to_owned(),
             database: "ok".to_owned(),
             redis: "off".to_owned(),
+            detail: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -64,11 +68,18 @@ impl Health {
     async fn check(&self) -> HealthAnswer {
         let (database, redis) = futures::join!(self.service.health_database(), self.redis_health());
         let well = database.is_ok() && redis.as_ref().is_none_or(Result::is_ok);
-        let told = |answer: Result<(), String>| answer.map_or_else(|wrong| wrong, |()| "ok".to_owned());
+        let told = |answer: &Result<(), String>| if answer.is_ok() { "ok" } else { "down" }.to_owned();
+        let wrong: Vec<&str> = [Some(&database), redis.as_ref()]
+            .into_iter()
+            .flatten()
+            .filter_map(|it| it.as_ref().err())
+            .map(|it| &**it)
+            .collect();
         let health = HealthDto {
             status: if well { "ok" } else { "unavailable" }.to_owned(),
-            database: told(database),
-            redis: redis.map_or_else(|| "off".to_owned(), told),
+            database: told(&database),
+            redis: redis.as_ref().map_or_else(|| "off".to_owned(), told),
+            detail: (!well).then(|| wrong.join("; ")),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         if well { HealthAnswer::Ok(Json(health)) } else { HealthAnswer::Unavailable(Json(health)) }

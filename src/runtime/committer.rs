@@ -38,6 +38,8 @@ pub(super) struct Committer {
 pub(super) struct Written {
     pub turns: Vec<Turn>,
     pub rows: Rows,
+    /// Executions whose rows were left out, since their start was refused.
+    pub refused: IdMap<ExecutionId, ()>,
 }
 
 /// The turns of a commit.
@@ -129,15 +131,20 @@ impl Committer {
             let lost: Vec<Turn> = turns.extract_if(.., |turn| committed.fenced.contains(&turn.partition)).collect();
             lost.into_iter().for_each(|turn| self.undo(turn, false));
         }
+        let mut refused = IdMap::default();
         if !committed.existing.is_empty() {
-            turns = self.drop_refused(turns, committed.existing);
+            (turns, refused) = self.drop_refused(turns, committed.existing);
         }
-        let _ = self.done.send(Written { turns, rows });
+        let _ = self.done.send(Written { turns, rows, refused });
     }
 
     /// Starts that were refused, since one of their key or id is there: their callers get that one, and what is in memory
-    /// of the refused is dropped.
-    fn drop_refused(&mut self, turns: Vec<Turn>, existing: Vec<(ExecutionId, Execution)>) -> Vec<Turn> {
+    /// of the refused is dropped. What stays, and who was refused.
+    fn drop_refused(
+        &mut self,
+        turns: Vec<Turn>,
+        existing: Vec<(ExecutionId, Execution)>,
+    ) -> (Vec<Turn>, IdMap<ExecutionId, ()>) {
         let mut existing: IdMap<ExecutionId, Execution> = existing.into_iter().collect();
         let mut kept = Vec::with_capacity(turns.len());
         let mut refused: IdMap<ExecutionId, ()> = IdMap::default();
@@ -157,7 +164,7 @@ impl Committer {
                 kept.push(turn);
             }
         }
-        kept
+        (kept, refused)
     }
 
     /// Writes each execution's part by itself, and gives up those that the database does not take.

@@ -7,6 +7,7 @@ use metrics::{Counter, Histogram, counter, histogram};
 
 use crate::engine::{ExecutionStatus, StepStatus};
 use crate::expr::Timestamp;
+use crate::ids::ExecutionId;
 
 use super::committer::Written;
 
@@ -24,16 +25,20 @@ impl Meters {
     /// Counts a commit.
     #[allow(clippy::cast_precision_loss, reason = "counts of rows are far below what a double holds")]
     pub fn count(&mut self, written: &Written) {
+        if written.rows.is_empty() {
+            return;
+        }
         histogram!("stepwell_commit_rows").record(written.rows.len() as f64);
         histogram!("stepwell_commit_events").record(written.turns.len() as f64);
         let commit = &written.rows.commit;
-        for start in &commit.starts {
+        let was_written = |id: &ExecutionId| !written.refused.contains_key(id);
+        for start in commit.starts.iter().filter(|start| was_written(&start.id)) {
             let name = start.workflow_name.clone();
             let started =
                 |name: &Arc<str>| counter!("stepwell_executions_started_total", "workflow" => name.to_string());
             self.started.entry(name).or_insert_with_key(started).increment(1);
         }
-        for row in &commit.steps {
+        for row in commit.steps.iter().filter(|row| was_written(&row.execution)) {
             let ended = matches!(row.status, StepStatus::Completed | StepStatus::Failed | StepStatus::Retrying);
             if ended || matches!(row.status, StepStatus::Skipped | StepStatus::Cancelled) {
                 self.step(&row.task_type, row.status);

@@ -24,7 +24,6 @@ use super::message::{Inbound, Job, StartJob, What};
 use super::ownership::Ownership;
 use super::shard::{Outlets, Shard};
 use super::shared::Shared;
-use super::timers::until;
 use super::{Options, Ports, StartError, inbox, sweep};
 
 /// A running node. Dropping it is dying: what is not committed is lost, and recovered by the next; `drain` is the way to end.
@@ -205,7 +204,6 @@ fn spawn_all(shared: &Arc<Shared>, versions: &Arc<Versions>, inboxes: Vec<mpsc::
 #[async_trait]
 impl Runtime for Node {
     async fn start(&self, execution: Execution, plan: Arc<Plan>) -> Result<Started, RuntimeError> {
-        let began = self.shared.now();
         if self.shared.draining.load(Ordering::Acquire) {
             return Err(RuntimeError::Unavailable("the server is stopping".to_owned()));
         }
@@ -215,9 +213,7 @@ impl Runtime for Node {
         let (answer, answered) = oneshot::channel();
         let job = StartJob { execution, plan, answer, span: tracing::Span::current(), permit };
         self.shared.send(self.shared.shard_of(id.partition()), Inbound::Start(Box::new(job)));
-        let started = self.answer(answered).await?;
-        metrics::histogram!("stepwell_start_seconds").record(until(began, self.shared.now()).as_secs_f64());
-        Ok(started)
+        self.answer(answered).await
     }
 
     async fn control(&self, id: ExecutionId, control: Control) -> Result<(), RuntimeError> {

@@ -90,6 +90,8 @@ impl Server {
         if config.demo {
             config.settings.demo_url = Some(tell::demo(&config, http.address()));
         }
+        // Before anything that counts.
+        meters::start();
         let core = Core::start(&config, handlers).await?;
         let watcher = watcher(&config, &core).await;
         let http = http.serve(&config, &core)?;

@@ -34,6 +34,8 @@ impl Telemetry {
     /// # Errors
     /// A level that is none, or a collector's address that is none.
     pub fn start(config: &Config) -> Result<Self, String> {
+        // The sender of spans is an HTTP client, and comes before whatever else needs TLS.
+        super::core::install_tls_provider();
         let level = EnvFilter::try_new(directives(&config.log.level))
             .map_err(|error| format!("`log.level` is no level and no list of directives: {error}"))?;
         let lines = fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);

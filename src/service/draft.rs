@@ -156,7 +156,7 @@ impl Service {
         let compiled = self.compile(source.clone()).await?;
         let plan = match compiled.plans.first() {
             Some(plan) if !compiled.has_errors() => plan.clone(),
-            _ => return Err(ServiceError::Diagnostics { source, diagnostics: compiled.diagnostics }),
+            _ => return Err(ServiceError::Diagnostics { source, generated: true, diagnostics: compiled.diagnostics }),
         };
         let version = Version {
             workflow: workflow.id,

@@ -62,6 +62,8 @@ pub enum ServiceError {
     Diagnostics {
         /// The source.
         source: Source,
+        /// Whether it was written here, from a draft, so that the caller has not seen it.
+        generated: bool,
         /// What is wrong with it.
         diagnostics: Vec<Diagnostic>,
     },
@@ -125,7 +127,7 @@ impl fmt::Display for ServiceError {
             | Self::Unavailable { message, .. }
             | Self::Internal { message } => f.write_str(message),
             Self::Invalid { errors } => write_fields(errors, f),
-            Self::Diagnostics { source, diagnostics } => {
+            Self::Diagnostics { source, diagnostics, .. } => {
                 let first = diagnostics.first().map_or("", |diagnostic| &diagnostic.message);
                 write!(f, "`{}` does not compile: {first}", source.name)?;
                 match diagnostics.len() {

@@ -99,7 +99,7 @@ impl Service {
         let hash = source_hash(&source.text);
         let compiled = self.compile(source.clone()).await?;
         if compiled.has_errors() {
-            return Err(ServiceError::Diagnostics { source, diagnostics: compiled.diagnostics });
+            return Err(ServiceError::Diagnostics { source, generated: false, diagnostics: compiled.diagnostics });
         }
         Ok(Validated { source, hash, plans: compiled.plans, diagnostics: compiled.diagnostics })
     }

@@ -195,7 +195,7 @@ impl Keeper {
     /// Tells why a file was not applied.
     fn refused(&self, path: &str, hash: &str, error: &ServiceError) -> Outcome {
         let (outcome, told) = match error {
-            ServiceError::Diagnostics { source, diagnostics } => {
+            ServiceError::Diagnostics { source, diagnostics, .. } => {
                 let reports = report(source, diagnostics);
                 let mistakes = lines(&reports);
                 tracing::warn!(

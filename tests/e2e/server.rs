@@ -260,6 +260,17 @@ impl TestServer {
         program.wait()
     }
 
+    /// Ends the workers with SIGTERM, all at once; their exit codes.
+    pub fn terminate_workers(&mut self) -> Vec<i32> {
+        self.workers.iter().for_each(|worker| worker.signal("TERM"));
+        self.workers.drain(..).map(Program::wait).collect()
+    }
+
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
     /// The server's folder.
     pub fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()

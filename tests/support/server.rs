@@ -9,15 +9,16 @@ use poem::{Endpoint, EndpointExt};
 use serde_json::{Map, Value, json};
 use stepwell::queue::LocalQueue;
 use stepwell::runtime::{Node, Options, Ports, SystemClock, SystemEntropy};
-use stepwell::service::ports::NoFaults;
+use stepwell::service::ports::{Dispatcher, NoFaults, Store};
 use stepwell::service::{Limits, Parts, Service};
 use stepwell::{api, lang, store};
 
 /// A server and what keeps it.
 pub struct Server {
     pub service: Arc<Service>,
+    pub node: Arc<Node>,
     client: TestClient<BoxEndpoint<'static>>,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 /// An answer, read.
@@ -63,6 +64,11 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("test.db").display());
         let store = store::Database::open(&store::Options::new(url)).await.unwrap();
+        Self { _folder: Some(folder), ..Self::over(store, None, settings).await }
+    }
+
+    /// A server over a store, which `/health` asks, and a queue that it asks beside.
+    pub async fn over(store: Arc<dyn Store>, redis: Option<Arc<dyn Dispatcher>>, settings: Map<String, Value>) -> Self {
         let (clock, entropy) = (Arc::new(SystemClock::default()), Arc::new(SystemEntropy));
         let ports = Ports {
             store: store.clone(),
@@ -74,17 +80,18 @@ impl Server {
         let node = Node::start(Options::default(), ports).await.unwrap();
         let limits = Limits::default();
         let task_types = lang::builtin_task_types();
-        let service = Service::new(Parts { store, runtime: node, clock, entropy, task_types, settings, limits });
+        let service =
+            Service::new(Parts { store, runtime: node.clone(), clock, entropy, task_types, settings, limits });
         let service = Arc::new(service);
         let app = api::app(api::Parts {
             service: service.clone(),
-            redis: None,
+            redis,
             metrics: Arc::new(|| Box::pin(async { "stepwell_up 1\n".to_owned() })),
             demo: false,
             allowed_hosts: Some(Vec::new()),
             body_bytes: api::BODY_BYTES,
         });
-        Self { service, client: TestClient::new(app.boxed()), _folder: folder }
+        Self { service, node, client: TestClient::new(app.boxed()), _folder: None }
     }
 
     pub async fn send(&self, request: TestRequestBuilder<'_, impl Endpoint>) -> Answer {
