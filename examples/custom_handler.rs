@@ -19,8 +19,7 @@ use stepwell::service::{TaskContext, TaskError, TaskHandler};
 
 #[tokio::main]
 async fn main() -> Result<(), stepwell::ServeError> {
-    let mut config = Config::default();
-    config.workflows = "examples".into();
+    let mut config = Config { workflows: "examples".into(), ..Config::default() };
     config.database.url = format!("sqlite://{}", std::env::temp_dir().join("stepwell-example.db").display());
     stepwell::Server::new(config).handler(RenderInvoice).serve().await
 }

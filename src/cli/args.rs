@@ -84,8 +84,8 @@ Examples:
   stepwell config --format json                 for a program
   STEPWELL_DATABASE__URL=postgres://db/app stepwell config
 
-Settings are read from stepwell.toml, then from variables (STEPWELL_ and the key in capitals, `__` for its dots), then
-from flags. Passwords are masked.";
+Settings are read from stepwell.toml, then from variables (STEPWELL_ and the key in
+capitals, `__` for its dots), then from flags. Passwords are masked.";
 
 /// How a result is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

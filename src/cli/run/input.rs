@@ -17,7 +17,7 @@ pub(super) fn read(given: &str) -> Result<Json, Complaint> {
             (text, "standard input".to_owned())
         }
         Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+            let text = std::fs::read_to_string(path).map_err(|error| unreadable(&format!("`{path}`"), &error))?;
             (text, format!("`{path}`"))
         }
         None => (given.to_owned(), "`--input`".to_owned()),
@@ -48,6 +48,6 @@ mod tests {
         assert_eq!(read(r#"{"a": 1}"#).unwrap()["a"], 1);
         assert!(read("[1]").unwrap_err().0.contains("is not a JSON object"));
         assert!(read("{a: 1}").unwrap_err().0.starts_with("`--input` is not JSON"));
-        assert!(read("@/nowhere/x.json").unwrap_err().0.starts_with("can't read /nowhere/x.json"));
+        assert!(read("@/nowhere/x.json").unwrap_err().0.starts_with("can't read `/nowhere/x.json`"));
     }
 }
