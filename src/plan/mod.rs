@@ -103,6 +103,6 @@ impl Plan {
     /// The hash that names this plan.
     pub fn hash(&self) -> PlanHash {
         let digest = Sha256::digest(self.to_json().as_bytes());
-        PlanHash(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+        PlanHash(crate::ids::hex(&digest).into())
     }
 }
