@@ -7,12 +7,9 @@ build:
 	cargo build --release
 
 # Every test. Installs Redis and PostgreSQL where they are missing and it may; leaves nothing running.
+# One process runs them all, so that they share one PostgreSQL and one Redis of their own.
 test: require
-	@if command -v cargo-nextest >/dev/null; then \
-		cargo nextest run --workspace --no-fail-fast && cargo test --workspace --doc; \
-	else \
-		cargo test --workspace --no-fail-fast; \
-	fi
+	cargo test --workspace --no-fail-fast
 
 require:
 	@.ci/require
