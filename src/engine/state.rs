@@ -155,8 +155,8 @@ pub(super) struct StepRun {
 pub(super) enum Phase {
     /// With the queue or a worker; `recorded` says whether a row tells of it.
     Dispatched { recorded: bool, claimed_at: Option<Timestamp> },
-    /// With a child execution.
-    Child(Box<ChildStart>),
+    /// With a child execution, which may take until `due`.
+    Child { start: Box<ChildStart>, due: Option<Timestamp> },
     /// This attempt failed, the next one is made at `due`.
     Backoff { due: Timestamp, error: Box<StepError>, started_at: Timestamp, failed_at: Timestamp },
 }
@@ -316,7 +316,7 @@ impl Frame {
         match &self.kind {
             FrameKind::Wait { attempt, due, .. } => Some((*attempt, *due)),
             FrameKind::Step(run) => match &run.phase {
-                Phase::Backoff { due, .. } => Some((run.attempt, *due)),
+                Phase::Backoff { due, .. } | Phase::Child { due: Some(due), .. } => Some((run.attempt, *due)),
                 _ => None,
             },
             _ => None,
@@ -327,7 +327,7 @@ impl Frame {
     pub fn child(&self) -> Option<&ChildStart> {
         match &self.kind {
             FrameKind::Step(run) => match &run.phase {
-                Phase::Child(child) => Some(child),
+                Phase::Child { start, .. } => Some(start),
                 _ => None,
             },
             _ => None,

@@ -2,7 +2,7 @@
 
 use crate::expr::{Timestamp, Value};
 use crate::ids::{Attempt, StepPath};
-use crate::plan::{Action, NodeKind, RetryFilter, StepNode};
+use crate::plan::{Action, NodeKind, PATIENT_TIMEOUT_MS, RetryFilter, StepNode};
 
 use super::machine::{Machine, Place};
 use super::retry::{MAX_CRASHES, retry_wait_ms};
@@ -46,7 +46,7 @@ impl Machine<'_> {
             Action::Delay(wake) => self.enter_sleep(place, wake, attempt),
             Action::Child { workflow, input, version } => {
                 match self.child_start(place, attempt, workflow, input.as_ref(), version.as_ref()) {
-                    Ok(child) => self.begin_child(place, child),
+                    Ok(child) => self.begin_child(place, step, child),
                     Err(error) => self.fail_row(place, attempt, None, error),
                 }
             }
@@ -125,25 +125,29 @@ impl Machine<'_> {
         if attempt == 1 { path.clone() } else { StepPath::new(format!("{path}#{attempt}")) }
     }
 
-    fn begin_child(&mut self, place: Place, child: ChildStart) {
+    fn begin_child(&mut self, place: Place, step: &StepNode, child: ChildStart) {
         let path = child.path.clone();
-        let config = Value::object([
-            ("workflow", Value::Str(child.workflow.clone())),
-            ("input", child.input.clone()),
-            ("execution_id", Value::str(child.child.to_string())),
-        ]);
-        let row = self.row(place, path.clone(), child.attempt, StepStatus::Running);
-        self.effects.steps.push(StepRow { input: Some(config.clone()), ..row });
-        self.effects.children.push(child.clone());
-        let run = StepRun {
-            attempt: child.attempt,
-            retries: 0,
-            crashes: 0,
-            config,
-            since: self.now,
-            phase: Phase::Child(Box::new(child)),
-        };
-        self.open_waiting(place, path, FrameKind::Step(Box::new(run)));
+        let phase = Phase::Child { start: Box::new(child.clone()), due: None };
+        let config = child_config(&child);
+        let run = StepRun { attempt: child.attempt, retries: 0, crashes: 0, config, since: self.now, phase };
+        let frame = self.open_waiting(place, path, FrameKind::Step(Box::new(run)));
+        self.send_child(frame, place, step, child);
+    }
+
+    /// Starts the child of the current attempt of a step's frame. It has a row at once: it has to wait.
+    fn send_child(&mut self, frame: FrameId, place: Place, step: &StepNode, child: ChildStart) {
+        let due = (step.timeout_ms < PATIENT_TIMEOUT_MS).then(|| self.now.plus_ms(step.timeout_ms));
+        let config = child_config(&child);
+        let Some(FrameKind::Step(run)) = self.state.frames.get_mut(frame).map(|frame| &mut frame.kind) else { return };
+        run.since = self.now;
+        run.config = config.clone();
+        run.phase = Phase::Child { start: Box::new(child.clone()), due };
+        let row = self.row(place, child.path.clone(), child.attempt, StepStatus::Running);
+        self.effects.steps.push(StepRow { input: Some(config), wake_at: due, ..row });
+        if let Some(due) = due {
+            self.arm(child.path.clone(), child.attempt, due);
+        }
+        self.effects.children.push(child);
     }
 
     /// Runs a step of the engine's own to its end: it never touches the queue.
@@ -286,6 +290,22 @@ impl Machine<'_> {
         self.stall(place, attempt, Resume::Node, error);
     }
 
+    /// A child execution took longer than the step's time-out: it is stopped, and the attempt failed.
+    pub(super) fn child_timed_out(&mut self, frame: FrameId, place: Place, path: &StepPath) {
+        let plan = self.plan;
+        let NodeKind::Step(step) = &plan.node(place.node).kind else { return };
+        let Some((since, child)) = self.run_at(path).and_then(|run| match &run.phase {
+            Phase::Child { start, .. } => Some((run.since, start.child)),
+            _ => None,
+        }) else {
+            return;
+        };
+        self.effects.stops.push(super::Stop::Child(child));
+        let message = format!("child execution {child} took longer than {}", step_timeout(step));
+        let error = StepError::retryable(code::TIMEOUT, message);
+        self.attempt_failed(frame, place, step, path, since, error);
+    }
+
     /// The backoff is over: the failed attempt's row says so for good, and the next attempt is made.
     pub(super) fn next_attempt(&mut self, frame: FrameId, place: Place, path: &StepPath) {
         let Some(FrameKind::Step(run)) = self.state.frames.get_mut(frame).map(|frame| &mut frame.kind) else { return };
@@ -301,7 +321,23 @@ impl Machine<'_> {
             error: Some(*error),
             ..row
         });
-        self.send(frame, place, path.clone());
+        self.send_again(frame, place, path.clone(), attempt + 1);
+    }
+
+    /// Makes the next attempt of a step's frame: a task again, or a child of its own.
+    fn send_again(&mut self, frame: FrameId, place: Place, path: StepPath, attempt: Attempt) {
+        let plan = self.plan;
+        let NodeKind::Step(step) = &plan.node(place.node).kind else { return };
+        let Action::Child { workflow, input, version } = &step.action else {
+            return self.send(frame, place, path);
+        };
+        match self.child_start(place, attempt, workflow, input.as_ref(), version.as_ref()) {
+            Ok(child) => self.send_child(frame, place, step, child),
+            Err(error) => {
+                self.close_waiting(&path);
+                self.fail_row(place, attempt, None, error);
+            }
+        }
     }
 
     /// The worker of an attempt is gone. It does not count as a retry; after three of them the step fails for good.
@@ -336,6 +372,19 @@ impl Machine<'_> {
         let row = self.end_row(place, path, StepStatus::Running, at);
         self.effects.steps.push(row);
     }
+}
+
+fn child_config(child: &ChildStart) -> Value {
+    Value::object([
+        ("workflow", Value::Str(child.workflow.clone())),
+        ("input", child.input.clone()),
+        ("execution_id", Value::str(child.child.to_string())),
+    ])
+}
+
+fn step_timeout(step: &StepNode) -> String {
+    let micros = i64::try_from(step.timeout_ms).unwrap_or(i64::MAX).saturating_mul(1_000);
+    crate::expr::duration_text(micros)
 }
 
 /// The output, where it fits what the step declares. Of an `http_request` that is its `body`, which may hold more.

@@ -98,10 +98,13 @@ impl Machine<'_> {
             self.arm(path.clone(), attempt, due);
             return Ok(());
         }
-        if let FrameKind::Wait { since, .. } = frame.kind {
-            self.wait_over(place, path, attempt, since, due);
-        } else {
-            self.next_attempt(id, place, path);
+        match &frame.kind {
+            FrameKind::Wait { since, .. } => {
+                let since = *since;
+                self.wait_over(place, path, attempt, since, due);
+            }
+            FrameKind::Step(run) if matches!(run.phase, Phase::Child { .. }) => self.child_timed_out(id, place, path),
+            _ => self.next_attempt(id, place, path),
         }
         Ok(())
     }
@@ -261,7 +264,7 @@ impl Machine<'_> {
             FrameKind::Step(run) => {
                 let stop = match &run.phase {
                     Phase::Dispatched { .. } => Some(Stop::Task { path: path.clone(), attempt: run.attempt }),
-                    Phase::Child(child) => Some(Stop::Child(child.child)),
+                    Phase::Child { start, .. } => Some(Stop::Child(start.child)),
                     Phase::Backoff { .. } => None,
                 };
                 (run.attempt, run.since, Some(run.config), stop)

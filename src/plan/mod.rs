@@ -17,7 +17,7 @@ mod task_type;
 
 pub use builtin::{Condition, ConditionalConfig, Operator, PathPart, TransformOp, ValuePath};
 pub use node::{Action, ForNode, IfArm, Node, NodeId, NodeKind, ParallelChild, StepNode, Wake};
-pub use policy::{DEFAULT_TIMEOUT_MS, Jitter, MAX_RETRY_WAIT_MS, RetryFilter, RetryPolicy};
+pub use policy::{DEFAULT_TIMEOUT_MS, Jitter, MAX_RETRY_WAIT_MS, PATIENT_TIMEOUT_MS, RetryFilter, RetryPolicy};
 pub use task_type::{Runs, TaskType, TaskTypes};
 
 /// The format that this binary writes. It reads this one and the one before.

@@ -7,6 +7,9 @@ use crate::expr::Expr;
 /// The time-out of an attempt where nothing says otherwise.
 pub const DEFAULT_TIMEOUT_MS: u64 = 300_000;
 
+/// The time-out of a `delay` or a child workflow that has none of its own: a century, since waiting is what they do.
+pub const PATIENT_TIMEOUT_MS: u64 = 100 * 365 * 86_400_000;
+
 /// The longest wait before an attempt, whatever `Retry-After` asks for.
 pub const MAX_RETRY_WAIT_MS: u64 = 3_600_000;
 

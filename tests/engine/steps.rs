@@ -1,6 +1,6 @@
 //! Steps: attempts, retries, losses, skips, and the engine's own task types.
 
-use stepwell::engine::{Event, ExecutionStatus, LogLevel, Refusal, StepError, StepStatus};
+use stepwell::engine::{Event, ExecutionStatus, LogLevel, Refusal, StepError, StepStatus, Stop};
 use stepwell::ids::StepPath;
 
 use super::world::{World, echo, json};
@@ -223,5 +223,38 @@ fn a_child_is_started_once_and_its_outcome_is_the_steps() {
         assert_eq!(world.step("c", 1).status, StepStatus::Running);
         world.outcome(&child.path, child.attempt, Ok(json("42"))).unwrap();
         assert_eq!(world.output(), "42");
+    });
+}
+
+#[test]
+fn a_child_that_takes_longer_than_the_steps_timeout_is_stopped_and_may_be_tried_again() {
+    let text = r#"workflow w { step c: workflow { name = "other", timeout 1m, retry 1 backoff 1s jitter none }
+  return c }"#;
+    both(text, "{}", |mut world| {
+        let first = world.children[0].child;
+        assert!(world.ring());
+        assert_eq!(world.stops, [Stop::Child(first)]);
+        assert_eq!(world.step("c", 1).status, StepStatus::Retrying);
+        assert!(world.ring());
+        let second = world.children[1].clone();
+        assert_ne!(second.child, first, "each attempt starts a child of its own");
+        world.outcome(&second.path, second.attempt, Ok(json("42"))).unwrap();
+        assert_eq!(world.output(), "42");
+    });
+}
+
+#[test]
+fn a_child_that_fails_is_tried_again_as_a_child_of_its_own() {
+    let text = r#"workflow w { step c: workflow { name = "other", retry 1 backoff 1s }
+  return c }"#;
+    both(text, "{}", |mut world| {
+        let first = world.children[0].clone();
+        world.outcome(&first.path, 1, Err(StepError::retryable("CHILD_FAILED", "no"))).unwrap();
+        assert!(world.ring());
+        assert_eq!(world.story(), ["c#1 failed", "c#2 running"]);
+        let second = world.children[1].clone();
+        assert_ne!(second.child, first.child);
+        world.outcome(&second.path, 2, Ok(json("1"))).unwrap();
+        assert_eq!(world.output(), "1");
     });
 }

@@ -6,7 +6,7 @@ use crate::expr::{Expr, Span, Type};
 use crate::lang::ast::{PolicyKind, Step};
 use crate::lang::constant::{constant_text, duration_ms};
 use crate::lang::walk::reads_name;
-use crate::plan::{Action, Condition, DEFAULT_TIMEOUT_MS, NodeId, NodeKind, StepNode, TransformOp};
+use crate::plan::{Action, Condition, DEFAULT_TIMEOUT_MS, NodeId, NodeKind, PATIENT_TIMEOUT_MS, StepNode, TransformOp};
 
 use super::Lowering;
 use super::flow::ident;
@@ -14,9 +14,6 @@ use super::policy;
 
 /// The queue of steps that name none.
 const DEFAULT_QUEUE: &str = "default";
-
-/// The time-out of a `delay` or a child workflow that has none of its own: a century, since waiting is what they do.
-const PATIENT_TIMEOUT_MS: u64 = 100 * 365 * 86_400_000;
 
 impl Lowering<'_> {
     /// The node of a step.
