@@ -86,7 +86,7 @@ pub struct Validated {
 pub fn source_hash(text: &str) -> String {
     let mut hash = Sha256::new();
     hash.update(text.replace("\r\n", "\n").as_bytes());
-    crate::ids::hex(&hash.finalize()).into()
+    crate::ids::hex(&hash.finalize())
 }
 
 impl Service {
