@@ -16,6 +16,10 @@ use crate::e2e::server::{Backend, Program, Setup, TestServer};
 
 const EXECUTIONS: usize = 50;
 
+/// Ends the session that holds the lock of this database.
+const END_LOCK: &str = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' \
+                        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
 /// The old server, who still believes; the new one; and what it had recorded when the old one went on.
 struct Scene {
     stub: Stub,
@@ -41,8 +45,7 @@ async fn scene(fault: Option<&'static str>) -> Scene {
     let stopped = Record::read(&database).await;
     let old = server.take_program();
     stop_between_commits(&old, &database).await;
-    let ended = rows(&database, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'").await;
-    assert_eq!(ended.len(), 1, "one session holds the lock");
+    assert_eq!(rows(&database, END_LOCK).await.len(), 1, "one session holds the lock");
     server.restart();
     progress(&server, &ids, &stopped, 2 * EXECUTIONS).await;
     let record = Record::read(&database).await;
