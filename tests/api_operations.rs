@@ -69,6 +69,16 @@ async fn a_wrong_method_is_told_the_right_ones() {
 }
 
 #[tokio::test]
+async fn a_parameter_that_is_misspelt_is_told() {
+    let server = Server::start().await;
+    let (detail, _) = server.get("/api/v1/executions?limit=1&lmit=2").await.problem(400);
+    assert_eq!(detail, "parameter `lmit`: unknown here; did you mean `limit`?");
+    server.get("/health?x").await.problem(400);
+    server.get("/docs?x=1").await;
+    server.get("/api/v1/executions?&limit=1").await.ok(200);
+}
+
+#[tokio::test]
 async fn answers_are_compressed_for_those_who_take_it() {
     let server = Server::start().await;
     let request = server.client().get("/openapi.json").header("accept-encoding", "gzip");
@@ -85,7 +95,11 @@ async fn what_the_state_does_not_allow_names_the_states_that_do() {
     let server = Server::start().await;
     server.publish(HELLO).await.ok(201);
     let id = server.run("hello", json!({})).await;
-    server.get(&format!("/api/v1/executions/{id}?wait=30s")).await.ok(200);
+    let ended = server.get(&format!("/api/v1/executions/{id}?wait=30s")).await.ok(200);
+    assert_eq!(ended["current_step_order"], 1);
+    let at_once = server.post("/api/v1/executions", json!({ "workflow": "hello" })).await.ok(201);
+    let told = (&at_once["status"], &at_once["current_step_order"]);
+    assert_eq!(told, (&json!("completed"), &json!(1)), "it ran through at once");
     for (control, allowed) in [("cancel", json!(["pending", "running", "retrying"])), ("retry", json!(["failed"]))] {
         let answer = server.send(server.client().post(format!("/api/v1/executions/{id}/{control}"))).await;
         let (detail, _) = answer.problem(409);

@@ -49,6 +49,17 @@ fn compiled(name: String, notation: Notation, text: &str) -> (Vec<Diagnostic>, S
 }
 
 #[test]
+fn the_mistake_that_the_readme_shows_is_drawn_as_it_says() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let blocks = blocks(&page);
+    let (_, _, greet) = blocks.iter().find(|(_, mark, _)| mark == "flow").unwrap();
+    let text = greet.replace("if fetch.", "if fetsh.");
+    let (_, drawn) = compiled("greet.flow".to_owned(), Notation::Flow, &text);
+    let (_, _, shown) = blocks.iter().find(|(_, _, text)| text.starts_with("$ stepwell check greet.flow")).unwrap();
+    assert_eq!(shown.split_once('\n').unwrap().1.trim(), drawn.trim());
+}
+
+#[test]
 fn every_workflow_in_the_documentation_compiles_unless_it_is_marked_as_wrong() {
     let (mut right, mut wrong) = (0, 0);
     for path in pages() {

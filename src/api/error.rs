@@ -226,6 +226,15 @@ impl Problem {
         }
     }
 
+    /// The query has a parameter that the endpoint does not.
+    pub fn unknown_parameter(name: &str, close: Option<&str>) -> Self {
+        let name: String = name.chars().take(60).collect();
+        match close {
+            Some(close) => Self::parameter(&name, &format!("unknown here; did you mean `{close}`?")),
+            None => Self::parameter(&name, "unknown here").help("see /docs"),
+        }
+    }
+
     fn parameter(name: &str, reason: &str) -> Self {
         // The framework puts the type's name in front of what the type says, and a query parameter's `Option` behind it.
         let reason = reason

@@ -49,9 +49,11 @@ impl Executions {
         let (Started::New(execution) | Started::Existing(execution)) = &started;
         let location = format!("/api/v1/executions/{}", execution.id);
         Ok(match started {
-            Started::New(execution) => {
+            Started::New(execution) if !execution.status.is_terminal() => {
                 Start::New(Json(ExecutionView { execution, current_step_order: None }.into()), location)
             }
+            // It ran through at once: what it came to is in its rows.
+            Started::New(execution) => Start::New(Json(self.0.execution_find(execution.id).await?.into()), location),
             Started::Existing(execution) => {
                 Start::Existing(Json(self.0.execution_find(execution.id).await?.into()), location)
             }

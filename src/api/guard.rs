@@ -12,8 +12,8 @@ use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use poem::{Body, Endpoint, IntoResponse, Request, Response};
 use tracing::Instrument;
 
-use super::allow::Allow;
 use super::error::Problem;
+use super::known::Known;
 
 /// The header that names a request.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,14 +25,14 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 pub struct Guard<E> {
     inner: E,
     hosts: Option<Arc<[String]>>,
-    allow: Allow,
+    known: Known,
 }
 
 impl<E> Guard<E> {
     /// Puts an endpoint behind the guard. It answers for loopback and for these hosts (without port); for any, where there
     /// is no list.
-    pub fn new(inner: E, hosts: Option<Arc<[String]>>, allow: Allow) -> Self {
-        Self { inner, hosts, allow }
+    pub fn new(inner: E, hosts: Option<Arc<[String]>>, known: Known) -> Self {
+        Self { inner, hosts, known }
     }
 
     /// An error as its problem; what the error carries as a whole response (a redirect) stays.
@@ -42,7 +42,7 @@ impl<E> Guard<E> {
         }
         let mut response = Problem::of_error(&error, path, method).into_response();
         if response.status() == StatusCode::METHOD_NOT_ALLOWED
-            && let Some(methods) = self.allow.methods(path)
+            && let Some(methods) = self.known.methods(path)
             && let Ok(methods) = HeaderValue::from_str(&methods)
         {
             response.headers_mut().insert(header::ALLOW, methods);
@@ -82,6 +82,8 @@ impl<E: Endpoint> Guard<E> {
             check_host(&request, hosts)?;
             check_origin(&request)?;
         }
+        let uri = request.uri();
+        self.known.check_query(request.method().as_str(), uri.path(), uri.query().unwrap_or_default())?;
         Ok(self.inner.call(request).await?.into_response())
     }
 }
@@ -171,7 +173,7 @@ mod tests {
             assert!(request.uri().path() != "/bad", "a mistake of ours");
             "well"
         });
-        let client = TestClient::new(Guard::new(handler, None, Allow::default()));
+        let client = TestClient::new(Guard::new(handler, None, Known::default()));
         let response = client.get("/bad").send().await;
         response.assert_status(poem::http::StatusCode::INTERNAL_SERVER_ERROR);
         response.assert_content_type("application/problem+json");

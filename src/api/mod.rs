@@ -2,7 +2,6 @@
 //!
 //! Invariant: no rule of the product stands here; and every error, whatever it is, leaves as `application/problem+json`.
 
-mod allow;
 mod body;
 mod demo;
 mod dto;
@@ -11,6 +10,7 @@ mod executions;
 mod fields;
 mod guard;
 mod health;
+mod known;
 mod params;
 mod sources;
 mod steps;
@@ -31,10 +31,10 @@ use crate::service::ports::Dispatcher;
 
 pub use demo::demo_routes;
 
-use allow::Allow;
 use executions::Executions;
 use guard::{Capped, Guard};
 use health::Health;
+use known::Known;
 use sources::SourcesApi;
 use steps::Steps;
 use versions::Versions;
@@ -104,7 +104,7 @@ fn endpoints(parts: &Parts) -> impl OpenApi + 'static {
 /// The whole server: the API, its document, Swagger UI, and with `demo` the endpoints that the examples call.
 pub fn app(parts: Parts) -> impl Endpoint<Output = Response> + 'static {
     let api = document(endpoints(&parts));
-    let allow = Allow::of(&api.spec());
+    let known = Known::of(&api.spec());
     let routes = Route::new()
         .at("/", make_sync(|_| redirect("/docs")))
         .at("/docs", page(api.swagger_ui_html()))
@@ -114,7 +114,7 @@ pub fn app(parts: Parts) -> impl Endpoint<Output = Response> + 'static {
     let routes =
         routes.nest_no_strip("/api", api.clone()).nest_no_strip("/health", api.clone()).nest_no_strip("/metrics", api);
     let compressed = Capped::new(routes, parts.body_bytes).with(Compression::new().algorithms([CompressionAlgo::GZIP]));
-    Guard::new(compressed, parts.allowed_hosts.map(Into::into), allow)
+    Guard::new(compressed, parts.allowed_hosts.map(Into::into), known)
 }
 
 /// The OpenAPI document as JSON text, as `/openapi.json` gives it.

@@ -142,8 +142,19 @@ fn canonical(path: &Path) -> PathBuf {
 }
 
 async fn connect(options: ConnectOptions, name: &str) -> Result<DatabaseConnection, OpenError> {
+    let patience = options.get_acquire_timeout();
     let connected = sea_orm::Database::connect(options).await;
-    connected.map_err(|error| OpenError::Connect { name: name.to_owned(), reason: error.to_string() })
+    connected.map_err(|error| {
+        let reason = match (&error, patience) {
+            (DbErr::ConnectionAcquire(_) | DbErr::Conn(_), Some(patience))
+                if error.to_string().contains("timed out") =>
+            {
+                format!("it did not answer within {} s", patience.as_secs_f64())
+            }
+            _ => error.to_string(),
+        };
+        OpenError::Connect { name: name.to_owned(), reason }
+    })
 }
 
 fn sqlite(path: &Path, options: &Options, connections: u32, read_only: bool) -> ConnectOptions {
