@@ -9,6 +9,7 @@ mod api_operations;
 mod cli;
 mod custom_handler;
 mod diagnostics;
+mod diagnostics_data;
 mod docs;
 mod e2e;
 mod engine;

@@ -8,7 +8,7 @@ use crate::plan::{Plan, Runs, TaskType, TaskTypes};
 use super::ast::{File, TaskDecl};
 use super::check::codes::NO_WORKFLOW;
 use super::source::too_large;
-use super::{Diagnostic, MAX_SOURCE_BYTES, Notation, Severity, Source, check, lower, parse_flow, parse_toml};
+use super::{Diagnostic, MAX_DIAGNOSTICS, MAX_SOURCE_BYTES, Notation, Source, check, lower, parse_flow, parse_toml};
 
 /// What a source compiles to.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +22,7 @@ pub struct Compiled {
 impl Compiled {
     /// Whether there is an error.
     pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.diagnostics.iter().any(Diagnostic::is_error)
     }
 }
 
@@ -41,11 +41,21 @@ pub fn compile(source: &Source, task_types: &TaskTypes) -> Compiled {
     let known = with_declared(task_types, &file);
     diagnostics.append(&mut check(&file, &known));
     diagnostics.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
+    shorten(&mut diagnostics);
     let mut compiled = Compiled { plans: Vec::new(), diagnostics };
     if !compiled.has_errors() {
         compiled.plans = file.workflows.iter().map(|workflow| Arc::new(lower(workflow, &known))).collect();
     }
     compiled
+}
+
+/// Keeps the first diagnostics, an error among them if there is one.
+fn shorten(diagnostics: &mut Vec<Diagnostic>) {
+    if diagnostics.len() > MAX_DIAGNOSTICS {
+        let error = diagnostics.iter().position(Diagnostic::is_error);
+        diagnostics.swap(MAX_DIAGNOSTICS - 1, error.unwrap_or_default().max(MAX_DIAGNOSTICS - 1));
+        diagnostics.truncate(MAX_DIAGNOSTICS);
+    }
 }
 
 fn no_workflow() -> Diagnostic {

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::expr::Span;
 
+/// The most diagnostics that are kept of one source: more are of use to no one.
+pub const MAX_DIAGNOSTICS: usize = 1_000;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,6 +53,11 @@ impl Diagnostic {
     /// A warning at `span`.
     pub fn warning(code: &'static str, message: impl Into<String>, span: Span) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, message, span) }
+    }
+
+    /// Whether it is an error.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
     }
 
     /// Says something of the first place.

@@ -29,7 +29,7 @@ pub use builtin::builtin_task_types;
 pub use check::check;
 pub use check::codes::code_titles;
 pub use compile::{Compiled, compile};
-pub use diagnostic::{Diagnostic, Label, Severity};
+pub use diagnostic::{Diagnostic, Label, MAX_DIAGNOSTICS, Severity};
 pub use draft::{Draft, DraftStep, render_draft};
 pub use dsl::{MAX_EXPR_DEPTH, parse_expr, parse_flow, parse_template, parse_type};
 pub use lower::lower;

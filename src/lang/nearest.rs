@@ -8,9 +8,12 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let allowed = (written.chars().count() / 3).clamp(1, 4);
     known
         .into_iter()
+        // A name much longer or shorter is far, and is not looked at: there may be thousands.
+        .filter(|name| name.len().abs_diff(written.len()) <= 4 * allowed)
         .map(|name| (strsim::osa_distance(&written, &name.to_lowercase()), name))
         .filter(|(distance, name)| *distance <= allowed && *distance < name.chars().count())
-        .min_by_key(|(distance, _)| *distance)
+        // Of several the first by name, whatever order they came in.
+        .min()
         .map(|(_, name)| name)
 }
 

@@ -26,7 +26,7 @@ use super::scope::{Found, kept};
 const MAX_FIELDS: usize = 1_000;
 
 /// How many diagnostics are given their nearest name: each is a search.
-const MAX_SEARCHES: usize = 200;
+const MAX_SEARCHES: usize = 50;
 
 impl Checker<'_> {
     /// Checks an expression that stands by itself: also that it does not always fail.

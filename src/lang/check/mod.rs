@@ -28,8 +28,8 @@ use std::sync::Arc;
 use crate::expr::{Span, Type};
 use crate::plan::TaskTypes;
 
-use super::Diagnostic;
 use super::ast::{File, Workflow};
+use super::{Diagnostic, MAX_DIAGNOSTICS};
 use declared::Declared;
 use scope::Scopes;
 
@@ -101,7 +101,10 @@ impl<'a> Checker<'a> {
     }
 
     fn tell(&mut self, diagnostic: Diagnostic) {
-        if !self.quiet {
+        let room = self.diagnostics.len() < MAX_DIAGNOSTICS;
+        // However many warnings there are, an error is an error.
+        let first = || diagnostic.is_error() && !self.diagnostics.iter().any(Diagnostic::is_error);
+        if !self.quiet && (room || first()) {
             self.diagnostics.push(diagnostic);
         }
     }

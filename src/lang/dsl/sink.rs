@@ -1,9 +1,6 @@
 //! Where diagnostics are gathered, no more than are of use to anyone.
 
-use crate::lang::Diagnostic;
-
-/// The most diagnostics that are kept of one source.
-pub const MAX_DIAGNOSTICS: usize = 1_000;
+use crate::lang::{Diagnostic, MAX_DIAGNOSTICS};
 
 /// Diagnostics.
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 //! What the checker tells of mistakes in the flow language.
 
 use super::{flow, told};
+use crate::lang::MAX_DIAGNOSTICS;
 
 /// The diagnostics of statements in a workflow with a few inputs.
 fn check(body: &str, expected: &[&str]) {
@@ -256,9 +257,18 @@ fn types_that_double_with_each_line_are_not_followed() {
 }
 
 #[test]
-fn as_many_mistakes_as_a_source_can_hold_are_told_in_time() {
-    let names: String = (0..20_000).map(|at| format!("  step s{at}: log {{ message = x{at}, k{at} = 1 }}\n")).collect();
+fn an_error_after_a_thousand_warnings_is_an_error() {
+    let warned: String = (0..1_200).map(|_| "  for x in input.l { yield 1 }\n").collect();
+    let found = flow(&format!("workflow w {{\n  input l: list<int>\n{warned}  step s: log {{ }}\n}}\n"));
+    assert!(found.has_errors() && found.plans.is_empty());
+    assert_eq!(found.diagnostics.len(), MAX_DIAGNOSTICS);
+}
+
+#[test]
+fn of_thousands_of_mistakes_the_first_are_told() {
+    let names: String = (0..9_000).map(|at| format!("  step s{at}: log {{ message = x{at}, k{at} = 1 }}\n")).collect();
     let text = format!("workflow w {{\n{names}}}\n");
-    let found = flow(&text);
-    assert!(found.diagnostics.len() > 20_000, "{}", found.diagnostics.len());
+    let found = flow(&text).diagnostics;
+    assert_eq!(found.len(), MAX_DIAGNOSTICS);
+    assert!(found.windows(2).all(|pair| pair[0].labels[0].span.start <= pair[1].labels[0].span.start));
 }
