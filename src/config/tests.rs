@@ -129,6 +129,12 @@ fn where_the_demo_is_goes_for_all_workflows_and_what_was_said_of_one_goes_for_it
 }
 
 #[test]
+fn a_fault_is_no_setting() {
+    assert_eq!(load("", &[("STEPWELL_FAULT", "no-fence")], &[]).config, Config::default());
+    assert_eq!(errors("", &[("STEPWELL_FAULTS", "no-fence")], &[]).len(), 1);
+}
+
+#[test]
 fn a_certificate_without_its_key_and_files_that_are_not_there_are_errors() {
     let found = errors("tls.cert = \"nowhere.pem\"\n", &[], &[]);
     assert_eq!(

@@ -49,14 +49,14 @@ async fn what_a_killed_worker_had_is_lost_and_made_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_complete_though_redis_forgets_everything() {
     let server = Setup::on(Backend::Servers).own_redis().start().await;
-    let ids = start(&server, 20, 6, 150).await;
+    let ids = start(&server, 20, 8, 250).await;
     for done in [20, 60] {
         let look = async |server: &TestServer| {
             let completed = count(&all_steps(server, &ids).await, "completed");
             (completed >= done).then_some(completed)
         };
         let completed = server.until("some are done", look).await;
-        assert!(completed < 120, "the flush came too late");
+        assert!(completed < 160, "the flush came too late");
         let mut redis = server.redis().connection().await;
         let _: () = redis::cmd("FLUSHALL").query_async(&mut redis).await.unwrap();
     }
@@ -69,5 +69,5 @@ async fn all_complete_though_redis_forgets_everything() {
             *completed.entry((at, row["path"].to_string())).or_default() += 1;
         }
     }
-    assert_eq!((completed.len(), completed.values().max()), (120, Some(&1)), "{completed:?}");
+    assert_eq!((completed.len(), completed.values().max()), (160, Some(&1)), "{completed:?}");
 }

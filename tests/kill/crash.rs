@@ -7,7 +7,7 @@ use crate::e2e::server::{Backend, Setup};
 
 const EXECUTIONS: usize = 200;
 
-const KILLS: usize = 4;
+const KILLS: usize = 3;
 
 /// Between kills every execution does at least a step, so that no step sees the three losses after which it is given up.
 async fn all_complete_whenever_the_server_is_killed(backend: Backend) {
