@@ -20,6 +20,7 @@ mod kill;
 mod layout;
 mod migrations;
 mod operations;
+mod plans;
 mod queue;
 mod queue_redis;
 mod runtime;
