@@ -28,6 +28,10 @@ impl Checker<'_> {
         for (at, statement) in body.iter().enumerate() {
             if !ended && at > 0 && matches!(body[at - 1].kind, StmtKind::Return(_) | StmtKind::Fail { .. }) {
                 ended = true;
+                if matches!(&statement.kind, StmtKind::Reserved { keyword } if keyword.value.is_empty()) {
+                    // It could not be read, and may be the rest of what is before it.
+                    continue;
+                }
                 let error = Diagnostic::error(UNREACHABLE, "this is never reached", statement.span);
                 self.tell(error.also(body[at - 1].span, "the execution ends here"));
             }

@@ -14,6 +14,7 @@ use super::Checker;
 use super::codes::{DUPLICATE_KEY, MISSING_CONFIG, ONE_OF, UNKNOWN_CONFIG, UNKNOWN_TASK_TYPE};
 use super::declared::Kind;
 use super::fit::must_be_there;
+use super::words::POLICIES;
 
 impl Checker<'_> {
     /// Checks a step; its output is known from here on.
@@ -76,6 +77,12 @@ impl Checker<'_> {
                     let message = format!("unknown key `{key}` of `{}`", known.name);
                     let error = Diagnostic::error(UNKNOWN_CONFIG, message, attribute.key.span);
                     let names = known.config.fields.iter().map(|field| &*field.name);
+                    if POLICIES.contains(&key) {
+                        let flat = format!("`{key}` stands beside `with`, not in it");
+                        let help = format!("`=` is for the handler, and `{key}` is the engine's: write `{key} …`");
+                        self.tell(error.help(if self.workflow.flat { flat } else { help }));
+                        continue;
+                    }
                     meant.extend(nearest(key, names.clone()));
                     self.unknown(error, key, names);
                 }

@@ -224,6 +224,10 @@ impl<'t> Parser<'t> {
                     self.statement_in_step(word, &entry);
                 } else if self.is_pair(&entry) {
                     self.expected("`=`", entry.start + 1);
+                    // The key is there, so that it is not told to be missing.
+                    let key = self.keyword(entry.start);
+                    let value = unread(key.span);
+                    config.push(crate::lang::ast::Attribute { key, value });
                 } else {
                     policies.extend(self.policy(&entry));
                 }
