@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use crate::lang::Diagnostic;
 use crate::lang::ast::{Step, Stmt, StmtKind};
+use crate::lang::constant::constant_value;
 use crate::lang::lower::{child_name, targets};
 use crate::lang::statements::each_statement;
+use crate::lang::unread::has_unread;
 
 use super::Checker;
 use super::codes::{BAD_TARGET, UNKNOWN_CONFIG};
@@ -21,6 +23,12 @@ impl Checker<'_> {
                 let message = format!("`{key}` of a `conditional` is for the flat notation and JSON");
                 let error = Diagnostic::error(UNKNOWN_CONFIG, message, attribute.key.span);
                 self.tell(error.help("write `if … { … }` around the steps"));
+                continue;
+            }
+            if !has_unread(&attribute.value) && constant_value(&attribute.value).is_none() {
+                let message = format!("`{key}` must name its steps, written out");
+                let error = Diagnostic::error(BAD_TARGET, message, attribute.value.span);
+                self.tell(error.help(format!("write `{key} = [\"name\"]`")));
                 continue;
             }
             for target in targets(step, key) {

@@ -213,6 +213,23 @@ with = { message = "x" }
 }
 
 #[test]
+fn a_conditional_names_its_steps_as_they_are_written() {
+    check(
+        r#"
+[[step]]
+name = "check"
+task = "conditional"
+with = { condition = "${input.count > 3}", then = "${input.id}" }
+[[step]]
+name = "big"
+task = "log"
+with = { message = "x" }
+"#,
+        &["E0309 `then` must name its steps, written out @ \"input.id\" / write `then = [\"name\"]`"],
+    );
+}
+
+#[test]
 fn conditions_and_transforms_are_read_to_their_parts() {
     check(
         r#"
