@@ -22,6 +22,10 @@ use std::time::Duration;
 use backend::{Backend, Server};
 use report::{Report, Row};
 
+/// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     // The load speaks HTTP alone, but its client wants to know what it would do about TLS.
