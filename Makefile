@@ -1,4 +1,4 @@
-.PHONY: all build test lint deny require
+.PHONY: all build test bench lint deny require
 
 all: build
 
@@ -10,6 +10,10 @@ build:
 # One process runs them all, so that they share one PostgreSQL and one Redis of their own.
 test: require
 	cargo test --workspace --no-fail-fast
+
+# The workloads over the real server, on both back ends: docs/performance.md
+bench:
+	cargo bench --bench workloads
 
 require:
 	@.ci/require

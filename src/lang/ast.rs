@@ -124,7 +124,8 @@ pub enum StmtKind {
     Fail { message: Expr, code: Option<Expr>, cause: Option<Expr> },
     /// A statement of the language that this compiler does not run yet (`match`, `try`, …): reported by `check`.
     /// An empty keyword is a statement that could not be read: it is reported already, and what it declares is not known.
-    Reserved { keyword: Name },
+    /// `words` holds every name in it, as expressions write it: what it may have declared is not unknown.
+    Reserved { keyword: Name, words: Vec<Arc<str>> },
 }
 
 /// `step NAME: TYPE { … }`.

@@ -1,6 +1,6 @@
 //! Every name that a workflow declares, wherever it stands.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::expr::Span;
 use crate::lang::ast::{Name, Stmt, StmtKind, Workflow};
@@ -49,13 +49,21 @@ pub struct Declared<'a> {
     pub steps: Vec<&'a Name>,
     /// Whether there are statements that are not read, and so names that are not known.
     pub incomplete: bool,
+    /// The words of those statements: names that they may have declared.
+    unread: HashSet<&'a str>,
 }
 
 impl<'a> Declared<'a> {
     /// The names of `workflow`.
     pub fn of(workflow: &'a Workflow) -> Self {
-        let mut declared =
-            Self { by_ident: HashMap::new(), taken: Vec::new(), all: Vec::new(), steps: Vec::new(), incomplete: false };
+        let mut declared = Self {
+            by_ident: HashMap::new(),
+            taken: Vec::new(),
+            all: Vec::new(),
+            steps: Vec::new(),
+            incomplete: false,
+            unread: HashSet::new(),
+        };
         let mut variables = Vec::new();
         each_statement(&workflow.body, &mut |statement| declared.statement(statement, &mut variables));
         for variable in variables {
@@ -79,9 +87,17 @@ impl<'a> Declared<'a> {
                 }
                 variables.push(Declaration { name: &each.var, kind: Kind::LoopVariable, span });
             }
-            StmtKind::Reserved { .. } => self.incomplete = true,
+            StmtKind::Reserved { words, .. } => {
+                self.incomplete = true;
+                self.unread.extend(words.iter().map(|word| &**word));
+            }
             _ => {}
         }
+    }
+
+    /// Whether a statement that is not read may have declared this name.
+    pub fn may_declare(&self, name: &str) -> bool {
+        self.unread.contains(name)
     }
 
     fn add(&mut self, declaration: Declaration<'a>) {

@@ -284,7 +284,7 @@ impl Checker<'_> {
             match near {
                 Some(near) => self.tell(error.help(format!("did you mean `{near}`?"))),
                 // A statement that is not read may have declared it.
-                None if self.declared.incomplete => {}
+                None if self.declared.may_declare(name) => {}
                 None => self.tell(error),
             }
         }

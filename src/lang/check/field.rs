@@ -28,7 +28,7 @@ impl Checker<'_> {
                 let error = unknown_field(inner, name, span);
                 // A statement that is not read may have declared it, unless it is near to what is there.
                 let meant = error.help.as_deref().is_some_and(|help| help.starts_with("did you mean"));
-                if meant || !self.declared.incomplete {
+                if meant || !self.declared.may_declare(name) {
                     self.tell(error);
                 }
                 Type::Any

@@ -28,7 +28,7 @@ impl Checker<'_> {
         for (at, statement) in body.iter().enumerate() {
             if !ended && at > 0 && matches!(body[at - 1].kind, StmtKind::Return(_) | StmtKind::Fail { .. }) {
                 ended = true;
-                if matches!(&statement.kind, StmtKind::Reserved { keyword } if keyword.value.is_empty()) {
+                if matches!(&statement.kind, StmtKind::Reserved { keyword, .. } if keyword.value.is_empty()) {
                     // It could not be read, and may be the rest of what is before it.
                     continue;
                 }
@@ -83,7 +83,7 @@ impl Checker<'_> {
                     self.value(cause);
                 }
             }
-            StmtKind::Reserved { keyword } => self.reserved(keyword),
+            StmtKind::Reserved { keyword, .. } => self.reserved(keyword),
         }
     }
 

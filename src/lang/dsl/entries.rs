@@ -1,6 +1,7 @@
 //! Blocks to entries: where one ends and the next begins.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::scan::{Kind, Token};
 
@@ -125,6 +126,23 @@ impl<'t> Tokens<'t> {
             at += 2;
         }
         at
+    }
+
+    /// Every name in these tokens, as expressions write it.
+    pub fn names(&self, within: Range<usize>) -> Vec<Arc<str>> {
+        let mut names = Vec::new();
+        let mut at = within.start;
+        while at < within.end {
+            let Some(word) = self.word(at) else {
+                at += 1;
+                continue;
+            };
+            let end = self.name_end(at, within.end);
+            let name = (at + 1..end).fold(word.to_owned(), |name, part| name + self.text_of(part));
+            names.push(name.replace('-', "_").into());
+            at = end;
+        }
+        names
     }
 
     /// Whether the entry is `key = …`.

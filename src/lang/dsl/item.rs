@@ -121,7 +121,8 @@ impl<'t> Parser<'t> {
                 if let Some(taken) = self.take(rule, entry) {
                     self.judge(taken);
                 }
-                let kind = StmtKind::Reserved { keyword: self.keyword(entry.start) };
+                let kind =
+                    StmtKind::Reserved { keyword: self.keyword(entry.start), words: self.tokens.names(entry.clone()) };
                 reserved.push(Stmt { kind, span: self.span(entry) });
             }
             _ if policy::WORDS.contains(&word) => workflow.policies.extend(self.policy(entry)),
@@ -132,7 +133,8 @@ impl<'t> Parser<'t> {
                 self.unknown_statement(word, entry, &known);
                 let span = self.span(entry);
                 let keyword = Spanned { value: "".into(), span };
-                reserved.push(Stmt { kind: StmtKind::Reserved { keyword }, span });
+                let words = self.tokens.names(entry.clone());
+                reserved.push(Stmt { kind: StmtKind::Reserved { keyword, words }, span });
             }
         }
         true

@@ -78,7 +78,11 @@ impl<'t> Parser<'t> {
         let (kind, left) = self.kind(entry);
         let end = left.as_ref().map_or(entry.end, |left| left.start);
         let span = self.span(&(entry.start..end));
-        (Stmt { kind: kind.unwrap_or_else(|| broken(span.start)), span }, left)
+        let mut kind = kind.unwrap_or_else(|| broken(span.start));
+        if let StmtKind::Reserved { words, .. } = &mut kind {
+            *words = self.tokens.names(entry.start..end);
+        }
+        (Stmt { kind, span }, left)
     }
 
     fn kind(&mut self, entry: &Range<usize>) -> (Option<StmtKind>, Left) {
@@ -152,7 +156,7 @@ impl<'t> Parser<'t> {
             Rule::fail_entry => self.fail(taken),
             _ => {
                 self.judge(taken);
-                StmtKind::Reserved { keyword: self.keyword(entry.start) }
+                StmtKind::Reserved { keyword: self.keyword(entry.start), words: Vec::new() }
             }
         }
     }
@@ -286,7 +290,7 @@ impl<'t> Parser<'t> {
             }
         }
         if let Some(span) = keep {
-            return StmtKind::Reserved { keyword: Spanned { value: Arc::from("keep going"), span } };
+            return StmtKind::Reserved { keyword: Spanned { value: Arc::from("keep going"), span }, words: Vec::new() };
         }
         let Some(var) = names.pop() else { return broken(0) };
         let list = list.unwrap_or_else(|| unread(var.span));
@@ -299,7 +303,7 @@ impl<'t> Parser<'t> {
         let children = self.statements(block);
         let kind = taken.map(|taken| match taken.pairs.len() {
             0 => StmtKind::Parallel { children },
-            _ => StmtKind::Reserved { keyword: self.keywords("parallel first", head) },
+            _ => StmtKind::Reserved { keyword: self.keywords("parallel first", head), words: Vec::new() },
         });
         (kind, Some(left))
     }
@@ -376,7 +380,7 @@ impl<'t> Parser<'t> {
             at = body.end + 1;
             self.statements(body);
         }
-        (Some(StmtKind::Reserved { keyword: self.keyword(entry.start) }), Some(left))
+        (Some(StmtKind::Reserved { keyword: self.keyword(entry.start), words: Vec::new() }), Some(left))
     }
 
     /// `try { } catch NAME if expr { } finally { }`.
@@ -394,7 +398,7 @@ impl<'t> Parser<'t> {
                 break;
             }
         }
-        (Some(StmtKind::Reserved { keyword: self.keyword(entry.start) }), Some(rest))
+        (Some(StmtKind::Reserved { keyword: self.keyword(entry.start), words: Vec::new() }), Some(rest))
     }
 
     fn repeat(&mut self, entry: &Range<usize>) -> (Option<StmtKind>, Left) {
@@ -403,7 +407,7 @@ impl<'t> Parser<'t> {
             self.judge(taken);
         }
         self.statements(block);
-        (Some(StmtKind::Reserved { keyword: self.keyword(entry.start) }), Some(left))
+        (Some(StmtKind::Reserved { keyword: self.keyword(entry.start), words: Vec::new() }), Some(left))
     }
 
     /// Reports a word that begins nothing of what may stand here.
@@ -429,5 +433,5 @@ impl<'t> Parser<'t> {
 fn broken(at: u32) -> StmtKind {
     let span = crate::expr::Span { start: at, end: at };
     let keyword: Name = Spanned { value: Arc::from(""), span };
-    StmtKind::Reserved { keyword }
+    StmtKind::Reserved { keyword, words: Vec::new() }
 }

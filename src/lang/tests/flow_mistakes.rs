@@ -284,3 +284,17 @@ fn of_thousands_of_mistakes_the_first_are_told() {
     assert_eq!(found.len(), MAX_DIAGNOSTICS);
     assert!(found.windows(2).all(|pair| pair[0].labels[0].span.start <= pair[1].labels[0].span.start));
 }
+
+#[test]
+fn a_statement_that_is_not_read_excuses_the_names_in_it_alone() {
+    check(
+        r#"
+  stpe ask-them: log { message = "x" }
+  step tell: log { message = "${ask_them} ${nobody}" }
+"#,
+        &[
+            "E0113 unknown statement `stpe` @ \"stpe\" / did you mean `step`?",
+            "E0201 unknown name `nobody` @ \"nobody\"",
+        ],
+    );
+}
