@@ -14,7 +14,7 @@ mod flat;
 mod functions;
 mod json;
 mod ops;
-mod reads;
+mod parts;
 mod schema;
 mod size;
 mod span;

@@ -2,8 +2,6 @@
 
 use crate::expr::{Budget, EvalError, Expr, ExprKind, Scope, Value, evaluate};
 
-use super::walk::each_part;
-
 /// The names that stand where there are none.
 struct Nothing;
 
@@ -34,7 +32,7 @@ fn closed<'a>(expr: &'a Expr, bound: &mut Vec<&'a str>) -> bool {
         }
         _ => {
             let mut all = true;
-            each_part(expr, &mut |part| all = all && closed(part, bound));
+            expr.each_part(&mut |part| all = all && closed(part, bound));
             all
         }
     }

@@ -2,8 +2,6 @@
 
 use crate::expr::{Expr, ExprKind, Span};
 
-use super::walk::each_part;
-
 /// The expression that stands for one that could not be read.
 pub fn unread(span: Span) -> Expr {
     Expr::new(ExprKind::Template(Vec::new()), span)
@@ -12,6 +10,6 @@ pub fn unread(span: Span) -> Expr {
 /// Whether something in the expression could not be read.
 pub fn has_unread(expr: &Expr) -> bool {
     let mut found = matches!(&expr.kind, ExprKind::Template(parts) if parts.is_empty());
-    each_part(expr, &mut |part| found = found || has_unread(part));
+    expr.each_part(&mut |part| found = found || has_unread(part));
     found
 }

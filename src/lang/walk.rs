@@ -2,45 +2,6 @@
 
 use crate::expr::{Expr, ExprKind, ListItem, ObjectEntry, Span, TemplatePart};
 
-/// Calls `visit` with each direct part of `expr`, in the order written.
-pub fn each_part<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
-    match &expr.kind {
-        ExprKind::Literal(_) | ExprKind::Name(_) => {}
-        ExprKind::Field { base, .. } | ExprKind::Has(base) => visit(base),
-        ExprKind::Index { base, index, .. } => {
-            visit(base);
-            visit(index);
-        }
-        ExprKind::List(items) => {
-            items.iter().for_each(|(ListItem::Item(item) | ListItem::Spread(item))| visit(item));
-        }
-        ExprKind::Object(entries) => {
-            entries.iter().for_each(|(ObjectEntry::Field { value, .. } | ObjectEntry::Spread(value))| visit(value))
-        }
-        ExprKind::Unary { operand, .. } => visit(operand),
-        ExprKind::Binary { left, right, .. } => {
-            visit(left);
-            visit(right);
-        }
-        ExprKind::Conditional { test, then, otherwise } => {
-            visit(test);
-            visit(then);
-            visit(otherwise);
-        }
-        ExprKind::Call { receiver, args, .. } => receiver.as_deref().into_iter().chain(args).for_each(visit),
-        ExprKind::Macro { list, filter, body, .. } => {
-            visit(list);
-            filter.as_deref().into_iter().for_each(&mut *visit);
-            visit(body);
-        }
-        ExprKind::Template(parts) => parts.iter().for_each(|part| {
-            if let TemplatePart::Expr(part) = part {
-                visit(part);
-            }
-        }),
-    }
-}
-
 /// Calls `visit` with each direct part of `expr`, to change it.
 pub fn each_part_mut(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
     match &mut expr.kind {
@@ -94,17 +55,4 @@ pub fn respan(expr: &mut Expr, span: Span) {
         }
     }
     each_part_mut(expr, &mut |part| respan(part, span));
-}
-
-/// Whether `expr` reads the root name `name`, where no macro's variable hides it.
-pub fn reads_name(expr: &Expr, name: &str) -> bool {
-    match &expr.kind {
-        ExprKind::Name(read) => &**read == name,
-        ExprKind::Macro { list, var, .. } if &**var == name => reads_name(list, name),
-        _ => {
-            let mut found = false;
-            each_part(expr, &mut |part| found = found || reads_name(part, name));
-            found
-        }
-    }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::expr::{Expr, Span, Type};
 use crate::lang::ast::{PolicyKind, Step};
 use crate::lang::constant::{constant_text, duration_ms};
-use crate::lang::walk::reads_name;
 use crate::plan::{Action, Condition, DEFAULT_TIMEOUT_MS, NodeId, NodeKind, PATIENT_TIMEOUT_MS, StepNode, TransformOp};
 
 use super::Lowering;
@@ -31,7 +30,7 @@ impl Lowering<'_> {
             ident: ident(&step.name.value),
             task_type: step.task_type.value.clone(),
             order,
-            reads_data: reads_data(&action) || when.as_ref().is_some_and(|when| reads_name(when, "data")),
+            reads_data: reads_data(&action) || when.as_ref().is_some_and(|when| when.reads("data")),
             action,
             when,
             timeout_ms: own.timeout_ms.unwrap_or(default_timeout),
@@ -71,7 +70,7 @@ impl Own {
 
 /// Whether carrying the action out needs `data`.
 fn reads_data(action: &Action) -> bool {
-    let reads = |expr: &Expr| reads_name(expr, "data");
+    let reads = |expr: &Expr| expr.reads("data");
     let maybe = |expr: &Option<Expr>| expr.as_ref().is_some_and(reads);
     match action {
         Action::Task { config } => reads(config),
@@ -90,14 +89,14 @@ fn op_reads_data(op: &TransformOp) -> bool {
         TransformOp::Set { value, .. }
         | TransformOp::Default { value, .. }
         | TransformOp::Map { value, .. }
-        | TransformOp::Merge { value, .. } => reads_name(value, "data"),
+        | TransformOp::Merge { value, .. } => value.reads("data"),
         _ => false,
     }
 }
 
 fn condition_reads_data(condition: &Condition) -> bool {
     match condition {
-        Condition::Expr(expr) => reads_name(expr, "data"),
+        Condition::Expr(expr) => expr.reads("data"),
         Condition::Test { .. } => true,
         Condition::All(inner) | Condition::Any(inner) => inner.iter().any(condition_reads_data),
         Condition::Not(inner) => condition_reads_data(inner),

@@ -1,0 +1,57 @@
+//! The parts that an expression is made of, and the names that it reads.
+
+use super::{Expr, ExprKind, ListItem, ObjectEntry, TemplatePart};
+
+impl Expr {
+    /// Calls `visit` with each direct part, in the order written.
+    pub fn each_part<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
+        match &self.kind {
+            ExprKind::Literal(_) | ExprKind::Name(_) => {}
+            ExprKind::Field { base, .. } | ExprKind::Has(base) => visit(base),
+            ExprKind::Index { base, index, .. } => {
+                visit(base);
+                visit(index);
+            }
+            ExprKind::List(items) => {
+                items.iter().for_each(|(ListItem::Item(item) | ListItem::Spread(item))| visit(item));
+            }
+            ExprKind::Object(entries) => {
+                entries.iter().for_each(|(ObjectEntry::Field { value, .. } | ObjectEntry::Spread(value))| visit(value))
+            }
+            ExprKind::Unary { operand, .. } => visit(operand),
+            ExprKind::Binary { left, right, .. } => {
+                visit(left);
+                visit(right);
+            }
+            ExprKind::Conditional { test, then, otherwise } => {
+                visit(test);
+                visit(then);
+                visit(otherwise);
+            }
+            ExprKind::Call { receiver, args, .. } => receiver.as_deref().into_iter().chain(args).for_each(visit),
+            ExprKind::Macro { list, filter, body, .. } => {
+                visit(list);
+                filter.as_deref().into_iter().for_each(&mut *visit);
+                visit(body);
+            }
+            ExprKind::Template(parts) => parts.iter().for_each(|part| {
+                if let TemplatePart::Expr(part) = part {
+                    visit(part);
+                }
+            }),
+        }
+    }
+
+    /// Whether the root name `name` is read, where no macro's variable hides it.
+    pub fn reads(&self, name: &str) -> bool {
+        match &self.kind {
+            ExprKind::Name(read) => &**read == name,
+            ExprKind::Macro { list, var, .. } if &**var == name => list.reads(name),
+            _ => {
+                let mut found = false;
+                self.each_part(&mut |part| found = found || part.reads(name));
+                found
+            }
+        }
+    }
+}
