@@ -68,7 +68,7 @@ impl Service {
         check_request(&request)?;
         let canonical = canonical_json(&request.input);
         self.check_input_size(canonical.len())?;
-        let request_hash: Arc<str> = hex(&Sha256::digest(canonical.as_bytes())).into();
+        let request_hash: Arc<str> = crate::ids::hex(&Sha256::digest(canonical.as_bytes())).into();
         let startable = match self.startable(&request.workflow, request.version).await {
             Ok(startable) => startable,
             Err(refused) => return self.started_before(&request, &request_hash, refused).await,
@@ -311,10 +311,6 @@ fn same_request(started: Started, hash: &str) -> ServiceResult<Started> {
         return Err(ServiceError::conflict(message).help("use another key, or send the same input"));
     }
     Ok(started)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a length of time in seconds")]

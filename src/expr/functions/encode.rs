@@ -56,5 +56,5 @@ fn sha256(call: &mut Call) -> Result<Value, Fault> {
     let text = call.text(0)?;
     call.budget.charge(text.len() / 16)?;
     let digest = Sha256::digest(text.as_bytes());
-    Ok(Value::str(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+    Ok(Value::str(crate::ids::hex(&digest)))
 }
