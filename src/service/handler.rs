@@ -76,12 +76,6 @@ pub struct TaskContext {
     logs: Arc<Mutex<Vec<HandlerLog>>>,
 }
 
-/// The most entries that an attempt logs; the last says that what came after is left out.
-pub const MAX_LOG_ENTRIES: usize = 1_000;
-
-/// The longest message of an entry, in bytes; a longer one is cut, and says so.
-pub const MAX_LOG_BYTES: usize = 16 * 1024;
-
 /// An entry that a handler logged.
 #[derive(Clone, Debug)]
 pub struct HandlerLog {
@@ -109,15 +103,8 @@ impl TaskContext {
 
     /// Writes to the execution's log; it is stored with the outcome.
     pub fn log(&self, level: LogLevel, message: impl Into<String>) {
-        let at = tokio::time::Instant::now();
-        let Ok(mut logs) = self.logs.lock() else { return };
-        match logs.len() {
-            MAX_LOG_ENTRIES.. => {}
-            length if length == MAX_LOG_ENTRIES - 1 => {
-                let message = format!("an attempt logs at most {MAX_LOG_ENTRIES} entries; the rest is left out");
-                logs.push(HandlerLog { level: LogLevel::Warn, message, at });
-            }
-            _ => logs.push(HandlerLog { level, message: cut(message.into()), at }),
+        if let Ok(mut logs) = self.logs.lock() {
+            logs.push(HandlerLog { level, message: message.into(), at: tokio::time::Instant::now() });
         }
     }
 
@@ -125,16 +112,6 @@ impl TaskContext {
     pub fn take_logs(&self) -> Vec<HandlerLog> {
         self.logs.lock().map(|mut logs| std::mem::take(&mut *logs)).unwrap_or_default()
     }
-}
-
-/// A message, cut to what an entry holds.
-fn cut(mut message: String) -> String {
-    if message.len() > MAX_LOG_BYTES {
-        let end = (0..=MAX_LOG_BYTES).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
-        message.truncate(end);
-        message.push_str("… (cut)");
-    }
-    message
 }
 
 /// A task type of one's own, carried out in the process of a worker.
@@ -187,46 +164,5 @@ impl Handlers {
     /// All of them, by type.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn TaskHandler>> {
         self.handlers.values()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::expr::Value;
-    use crate::service::ports::Task;
-
-    fn context() -> TaskContext {
-        TaskContext::new(&Task {
-            execution: ExecutionId(uuid::Uuid::nil()),
-            path: StepPath::new("a"),
-            attempt: 1,
-            workflow: "w".into(),
-            task_type: "t".into(),
-            queue: "default".into(),
-            config: Value::Null,
-            timeout_ms: 1,
-            idempotency_key: "k".into(),
-            traceparent: None,
-        })
-    }
-
-    #[test]
-    fn a_flood_of_entries_ends_in_one_that_says_so() {
-        let context = context();
-        (0..MAX_LOG_ENTRIES * 2).for_each(|at| context.log(LogLevel::Info, format!("{at}")));
-        let logs = context.take_logs();
-        assert_eq!(logs.len(), MAX_LOG_ENTRIES);
-        assert_eq!(logs[MAX_LOG_ENTRIES - 2].message, "998");
-        assert!(logs[MAX_LOG_ENTRIES - 1].message.contains("at most"));
-    }
-
-    #[test]
-    fn a_long_message_is_cut_between_characters() {
-        let context = context();
-        context.log(LogLevel::Info, "é".repeat(MAX_LOG_BYTES));
-        let logs = context.take_logs();
-        assert!(logs[0].message.ends_with("é… (cut)"));
-        assert!(logs[0].message.len() <= MAX_LOG_BYTES + 16);
     }
 }
