@@ -95,6 +95,7 @@ impl Rows {
             output: Some(payload()),
             error: None,
             wake_at: None,
+            waits_for: None,
             created_at: Timestamp(1_700_000_000_000_000),
             started_at: Some(Timestamp(1_700_000_000_000_100)),
             completed_at: Some(Timestamp(1_700_000_000_000_200)),
@@ -131,5 +132,6 @@ fn execution(id: ExecutionId) -> Execution {
         started_at: Some(Timestamp(1_700_000_000_000_000)),
         completed_at: Some(Timestamp(1_700_000_000_000_300)),
         cancel_requested_at: None,
+        compensation: stepwell::engine::Compensation::None,
     }
 }

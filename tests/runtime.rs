@@ -114,7 +114,7 @@ fn a_cancel_reaches_the_children_and_is_refused_once_all_has_ended() {
         // Long enough for both to have left memory.
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!(node.live(), 0);
-        let cancel = || Control::Cancel { reason: "enough".into() };
+        let cancel = || Control::Cancel { reason: "enough".into(), undo: true };
         node.control(id, cancel()).await.unwrap();
         tokio::time::sleep(Duration::from_secs(1)).await;
         let statuses: Vec<_> = world.store.rows().executions.values().map(|execution| execution.status).collect();

@@ -218,7 +218,7 @@ fn a_child_is_stopped_though_its_parents_cancel_only_seemed_to_fail() {
         let mut world = World::new(2, false, Crashes::Never);
         let (node, id) = mother_and_child(&mut world).await;
         world.store.fail_next(true);
-        let answer = node.control(id, Control::Cancel { reason: "enough".into() }).await;
+        let answer = node.control(id, Control::Cancel { reason: "enough".into(), undo: true }).await;
         assert!(matches!(answer, Err(RuntimeError::Unavailable(_))));
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert!(all_cancelled(&world));
@@ -235,7 +235,7 @@ fn a_child_is_stopped_though_the_process_died_before_it_could_say_so() {
         world.store.set_faults(StoreFaults { failing: 0, slowness: 50_000 });
         tokio::select! {
             biased;
-            _ = node.control(id, Control::Cancel { reason: "enough".into() }) => panic!("it was answered"),
+            _ = node.control(id, Control::Cancel { reason: "enough".into(), undo: true }) => panic!("it was answered"),
             () = async {
                 while !world.find(id).unwrap().status.is_terminal() {
                     tokio::time::sleep(Duration::from_millis(1)).await;

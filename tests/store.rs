@@ -104,6 +104,7 @@ pub fn execution(n: u32) -> Execution {
         started_at: Some(Timestamp(2_000)),
         completed_at: None,
         cancel_requested_at: None,
+        compensation: stepwell::engine::Compensation::None,
     }
 }
 
@@ -122,6 +123,7 @@ pub fn step(execution: ExecutionId, path: &str, attempt: u32, seq: i64) -> StepR
         output: Some(Value::Bool(true)),
         error: None,
         wake_at: None,
+        waits_for: None,
         created_at: Timestamp(10),
         started_at: Some(Timestamp(11)),
         completed_at: Some(Timestamp(12)),
@@ -141,6 +143,7 @@ pub fn update(id: ExecutionId, seq: i64, status: ExecutionStatus) -> ExecutionUp
         started_at: Some(Timestamp(2_000)),
         completed_at: status.is_terminal().then_some(Timestamp(9_000)),
         cancel_requested_at: None,
+        compensation: stepwell::engine::Compensation::None,
     }
 }
 

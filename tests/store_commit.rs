@@ -30,6 +30,7 @@ fn full() -> Execution {
         started_at: Some(Timestamp(4)),
         completed_at: Some(Timestamp(5)),
         cancel_requested_at: Some(Timestamp(i64::MAX)),
+        compensation: stepwell::engine::Compensation::None,
         ..execution(1)
     }
 }
@@ -57,7 +58,8 @@ async fn every_field_comes_back_as_it_was_written() {
             at: Timestamp(8),
         };
         let control = |seq, control| ControlRow { execution: id(1), seq, control, at: Timestamp(6) };
-        let controls = vec![control(5, Control::Cancel { reason: "enough".into() }), control(6, Control::Retry)];
+        let controls =
+            vec![control(5, Control::Cancel { reason: "enough".into(), undo: true }), control(6, Control::Retry)];
         let commit = Commit {
             starts: vec![full()],
             steps: vec![sent.clone(), bare.clone()],

@@ -71,6 +71,8 @@ fn plan(name: &str) -> Plan {
         queue: "default".into(),
         output: None,
         reads_data: false,
+        undo: None,
+        rarely: stepwell::plan::Rarely::default(),
     };
     let node = |id: &str, parent, kind| Node { id: id.into(), parent, span: Span::new(0, 0), kind };
     Plan {
@@ -83,6 +85,11 @@ fn plan(name: &str) -> Plan {
         settings: Vec::new(),
         output_is_data: false,
         timeout_ms: None,
+        secrets: Vec::new(),
+        triggers: Vec::new(),
+        concurrency: None,
+        undo_never: false,
+        keep_ms: None,
         nodes: vec![
             node("body", None, NodeKind::Block { children: vec![NodeId(1)] }),
             node("a", Some(NodeId(0)), NodeKind::Step(Box::new(step))),

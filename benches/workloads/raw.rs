@@ -70,6 +70,7 @@ fn row(execution: ExecutionId, at: u32) -> StepRow {
         output: Some(payload),
         error: None,
         wake_at: None,
+        waits_for: None,
         created_at: Timestamp(1),
         started_at: Some(Timestamp(1)),
         completed_at: Some(Timestamp(2)),

@@ -15,6 +15,7 @@ mod dialect;
 mod m0001_workflows;
 mod m0002_executions;
 mod m0003_partitions;
+mod m0004_waits;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_workflows::Migration),
             Box::new(m0002_executions::Migration),
             Box::new(m0003_partitions::Migration),
+            Box::new(m0004_waits::Migration),
         ]
     }
 }

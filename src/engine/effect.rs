@@ -26,8 +26,41 @@ pub struct Effects {
     pub children: Vec<ChildStart>,
     /// What runs and is to be told to stop.
     pub stops: Vec<Stop>,
+    /// Waits for events that were opened: what was sent before may end them.
+    pub waits: Vec<EventWait>,
+    /// Outputs to keep for steps with the same key.
+    pub caches: Vec<CacheWrite>,
     /// Whether the execution ended.
     pub ended: bool,
+}
+
+/// A wait for an event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventWait {
+    /// Where.
+    pub path: StepPath,
+    /// The event's type.
+    pub event: Arc<str>,
+}
+
+/// What names a cached output, and how long it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CacheKey {
+    /// The key: a hash over the task type and what the step says.
+    pub key: Arc<str>,
+    /// How long an output is kept, in milliseconds.
+    pub ttl_ms: u64,
+}
+
+/// An output to keep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CacheWrite {
+    /// Its key.
+    pub key: Arc<str>,
+    /// The output.
+    pub output: Value,
+    /// Until when.
+    pub expires_at: Timestamp,
 }
 
 /// A task for a worker.
@@ -45,6 +78,25 @@ pub struct Dispatch {
     pub config: Value,
     /// How long it may take from its claim, in milliseconds.
     pub timeout_ms: u64,
+    /// 0 to 9, the higher first.
+    pub priority: u8,
+    /// How long its handler may be silent, in milliseconds.
+    pub heartbeat_ms: Option<u64>,
+    /// What names its output among those that are kept: where one is there, it is the outcome and nothing is dispatched.
+    pub cache: Option<CacheKey>,
+    /// How often tasks of this name may be dispatched.
+    pub rate: Option<Rate>,
+}
+
+/// A limit on how often tasks are dispatched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rate {
+    /// Its name: shared by all that name it.
+    pub name: Arc<str>,
+    /// This many …
+    pub count: u32,
+    /// … in this long, in milliseconds.
+    pub per_ms: u64,
 }
 
 /// A time to be woken at.

@@ -33,6 +33,18 @@ pub mod code {
     pub const TYPE: &str = "TYPE";
     /// A child execution did not complete.
     pub const CHILD_FAILED: &str = "CHILD_FAILED";
+    /// No arm of a `match` fits.
+    pub const NO_MATCH: &str = "NO_MATCH";
+    /// A `repeat` ran out of passes.
+    pub const REPEAT_EXHAUSTED: &str = "REPEAT_EXHAUSTED";
+    /// A person refused.
+    pub const APPROVAL_REFUSED: &str = "APPROVAL_REFUSED";
+    /// More items of a loop failed than it tolerates.
+    pub const TOO_MANY_FAILURES: &str = "TOO_MANY_FAILURES";
+    /// An undo failed for good.
+    pub const COMPENSATION_FAILED: &str = "COMPENSATION_FAILED";
+    /// There were as many executions with the key as may be.
+    pub const CONCURRENCY: &str = "CONCURRENCY";
 }
 
 /// Why an attempt, a step or an execution failed.
@@ -48,6 +60,10 @@ pub struct StepError {
     /// How long the other side asks to wait before another attempt, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// Whether it is not known if the attempt had its effect: it timed out, its worker was lost, or the connection broke after
+    /// the request was sent. An undo runs for it as for a completed step.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
     /// The HTTP status, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -70,6 +86,7 @@ impl StepError {
             message: message.into(),
             retryable: false,
             retry_after_ms: None,
+            unknown: false,
             status: None,
             step: None,
             attempt: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::expr::{Timestamp, Value};
 use crate::ids::{Attempt, StepPath};
 
-use super::{LogEntry, StepError};
+use super::{Control, LogEntry, StepError};
 
 /// Something that happened. Time comes beside it, as an argument of `advance`.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,9 +25,36 @@ pub enum Event {
     /// The execution took longer than its `timeout`.
     TimedOut,
     /// Somebody, or the parent, asked to stop it.
-    Cancel { reason: Arc<str> },
+    Cancel { reason: Arc<str>, undo: bool },
+    /// Somebody asked to start no further step.
+    Pause,
+    /// Somebody asked to go on.
+    Resume,
+    /// An event. With `keep` it waits in the execution for a wait that takes it; without, it is refused where none takes it now.
+    Signal { id: Arc<str>, name: Arc<str>, data: Value, keep: bool },
+    /// A person's word on an `approve`.
+    Decide { path: StepPath, approved: bool, form: Value, by: Option<Arc<str>>, reason: Option<Arc<str>> },
+    /// Somebody asked to run the undos that failed again.
+    RetryUndo,
     /// Somebody asked to go on from the failed step.
     Retry,
+}
+
+impl From<Control> for Event {
+    /// What a control asks for; a signal is kept until a wait takes it.
+    fn from(control: Control) -> Self {
+        match control {
+            Control::Cancel { reason, undo } => Self::Cancel { reason, undo },
+            Control::Pause => Self::Pause,
+            Control::Resume => Self::Resume,
+            Control::Signal { id, name, data } => Self::Signal { id, name, data, keep: true },
+            Control::Decide { path, approved, form, by, reason } => Self::Decide { path, approved, form, by, reason },
+            Control::RetryUndo => Self::RetryUndo,
+            Control::Retry => Self::Retry,
+            Control::TimedOut => Self::TimedOut,
+            Control::Woken => Self::ExecutionWoken,
+        }
+    }
 }
 
 /// How an attempt ended.
@@ -51,6 +78,18 @@ pub enum Refusal {
     /// An attempt that is no longer the step's current one, or a step that is not running.
     #[error("attempt {attempt} of `{path}` is superseded")]
     Superseded { path: StepPath, attempt: Attempt },
+    /// No wait takes the event.
+    #[error("no `wait` of the execution takes the event `{name}` now")]
+    NotAwaited { name: Arc<str> },
+    /// There is no `approve` at this path that waits.
+    #[error("no `approve` waits at `{path}`")]
+    NoApproval { path: StepPath },
+    /// The form does not fit what the `approve` asks for.
+    #[error("{0}")]
+    BadForm(String),
+    /// A `finally` or an undo has run, so that going on from the failed step would go on from what is no more.
+    #[error("the execution has run its `finally` or its undos, and can't go on from the failed step; start it again")]
+    Compensated,
     /// The execution's state does not allow the event.
     #[error("{what} is not possible while the execution is {state}; it is possible while it is {allowed}")]
     Illegal { what: &'static str, state: super::ExecutionStatus, allowed: &'static str },

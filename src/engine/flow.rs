@@ -85,7 +85,7 @@ impl Machine<'_> {
                     self.state.bind(scope, step.ident.clone(), Value::Null);
                 }
                 NodeKind::Block { children } => open.extend(children.iter().rev()),
-                NodeKind::Parallel { children } => open.extend(children.iter().rev().map(|child| child.node)),
+                NodeKind::Parallel { children, .. } => open.extend(children.iter().rev().map(|child| child.node)),
                 NodeKind::If { arms, otherwise } => {
                     open.extend(otherwise.iter());
                     open.extend(arms.iter().rev().map(|arm| arm.block));
@@ -110,7 +110,7 @@ impl Machine<'_> {
         let plan = self.plan;
         let Some(open) = self.state.frames.get_mut(frame) else { return };
         let scope = open.scope;
-        let NodeKind::Parallel { children } = &plan.node(open.node).kind else { return };
+        let NodeKind::Parallel { children, .. } = &plan.node(open.node).kind else { return };
         let FrameKind::Parallel(join) = &mut open.kind else { return };
         join.left -= 1;
         if join.left == 0 {

@@ -82,10 +82,19 @@ impl<'a> Machine<'a> {
             NodeKind::Step(step) => self.enter_step(place, step, attempt),
             NodeKind::Let { name, value } => self.enter_let(place, name, value, attempt),
             NodeKind::If { arms, otherwise } => self.enter_if(place, arms, *otherwise, attempt),
-            NodeKind::Parallel { children } => self.enter_parallel(place, children),
+            NodeKind::Parallel { children, .. } => self.enter_parallel(place, children),
             NodeKind::For(looped) => self.enter_loop(place, looped, attempt),
             NodeKind::Sleep(wake) => self.enter_sleep(place, wake, attempt),
             NodeKind::Return { value } => self.enter_return(place, value.as_ref(), attempt),
+            NodeKind::Match(_)
+            | NodeKind::Repeat(_)
+            | NodeKind::Try(_)
+            | NodeKind::Compensate
+            | NodeKind::Wait(_)
+            | NodeKind::Approve(_) => {
+                let error = StepError::fatal(super::code::LIMIT, "this statement is not run by this version");
+                self.fail_row(place, attempt, None, error);
+            }
             NodeKind::Fail { message, code, cause } => {
                 let error = self.fail_error(place, message, code.as_ref(), cause.as_ref());
                 self.stall(place, attempt, Resume::Node, error);
@@ -202,6 +211,7 @@ impl<'a> Machine<'a> {
             output: None,
             error: None,
             wake_at: None,
+            waits_for: None,
             created_at: self.now,
             started_at: Some(self.now),
             completed_at: ended.then_some(self.now),
@@ -281,6 +291,7 @@ impl<'a> Machine<'a> {
             status: state.status,
             seq,
             retry_count: state.retry_count,
+            compensation: state.compensation,
             output: state.output.clone(),
             error: state.error.clone().filter(|_| state.status != ExecutionStatus::Completed),
             wake_at: state.own_timer().map(|timer| timer.due),
@@ -300,6 +311,12 @@ pub(super) fn keyword(kind: &NodeKind) -> &'static str {
         NodeKind::If { .. } => "if",
         NodeKind::Parallel { .. } => "parallel",
         NodeKind::For(_) => "for",
+        NodeKind::Match(_) => "match",
+        NodeKind::Repeat(_) => "repeat",
+        NodeKind::Try(_) => "try",
+        NodeKind::Compensate => "compensate",
+        NodeKind::Wait(_) => "wait",
+        NodeKind::Approve(_) => "approve",
         NodeKind::Sleep(_) => "sleep",
         NodeKind::Return { .. } => "return",
         NodeKind::Fail { .. } => "fail",

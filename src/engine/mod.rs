@@ -18,13 +18,15 @@ mod state;
 mod step;
 mod transition;
 
-pub use effect::{ChildStart, Dispatch, Effects, Stop, Timer, TimerTarget};
+pub use effect::{CacheKey, CacheWrite, ChildStart, Dispatch, Effects, EventWait, Rate, Stop, Timer, TimerTarget};
 pub use error::{StepError, code};
 pub use event::{Event, Outcome, Refusal};
 pub use flow::{MAX_FAN_OUT, MAX_LIST_BYTES};
 pub use replay::{ReplayError, replay};
 pub use retry::MAX_CRASHES;
-pub use row::{Control, ControlRow, ExecutionStatus, ExecutionUpdate, LogEntry, LogLevel, StepRow, StepStatus};
+pub use row::{
+    Compensation, Control, ControlRow, ExecutionStatus, ExecutionUpdate, LogEntry, LogLevel, StepRow, StepStatus,
+};
 pub use state::{ExecutionState, Outstanding, Start};
 pub use step::MAX_DEPTH;
 pub use transition::advance;

@@ -11,7 +11,7 @@ use crate::ids::{Attempt, ExecutionId, StepPath};
 use crate::plan::{Action, NodeKind, Plan};
 
 use super::state::{ExecutionState, Start};
-use super::{Control, ControlRow, Event, Outcome, StepRow, StepStatus, advance, code};
+use super::{ControlRow, Event, Outcome, StepRow, StepStatus, advance, code};
 
 /// Why rows do not fold into a state. A bug of ours, or a database that somebody edited.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -133,13 +133,7 @@ impl<'a> Fold<'a> {
     }
 
     fn control(&mut self, row: ControlRow) -> Result<(), ReplayError> {
-        let event = match row.control {
-            Control::Cancel { reason } => Event::Cancel { reason },
-            Control::Retry => Event::Retry,
-            Control::TimedOut => Event::TimedOut,
-            Control::Woken => Event::ExecutionWoken,
-        };
-        self.feed(event, row.at)
+        self.feed(row.control.into(), row.at)
     }
 
     fn step(&mut self, row: &StepRow) -> Result<(), ReplayError> {

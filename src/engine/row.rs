@@ -117,6 +117,41 @@ impl fmt::Display for StepStatus {
     }
 }
 
+/// How far the undoing of an execution's completed steps is: a column beside its state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compensation {
+    /// Nothing was undone.
+    #[default]
+    None,
+    /// Undos run.
+    Running,
+    /// All that was to be undone is.
+    Done,
+    /// An undo failed for good; it can be retried.
+    Failed,
+}
+
+impl Compensation {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::None, Self::Running, Self::Done, Self::Failed];
+
+    /// As stored and as the API shows it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// From its stored form.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
 /// What changes of an execution's row. Written when its state changes, not for every step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExecutionUpdate {
@@ -128,6 +163,8 @@ pub struct ExecutionUpdate {
     pub seq: i64,
     /// How many execution retries were used.
     pub retry_count: u32,
+    /// How far the undoing is.
+    pub compensation: Compensation,
     /// What it gave.
     pub output: Option<Value>,
     /// Why it failed.
@@ -170,6 +207,8 @@ pub struct StepRow {
     pub error: Option<StepError>,
     /// When it wants to be woken; the row's timer. Null where nothing is waited for.
     pub wake_at: Option<Timestamp>,
+    /// Of a `wait` the event's type, of an `approve` the group: what it is found by.
+    pub waits_for: Option<Arc<str>>,
     /// When it was reached.
     pub created_at: Timestamp,
     /// When a worker claimed it.
@@ -239,12 +278,40 @@ pub struct ControlRow {
     pub at: Timestamp,
 }
 
+fn yes() -> bool {
+    true
+}
+
 /// What may be asked of an execution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Control {
     /// Stop.
-    Cancel { reason: Arc<str> },
+    Cancel {
+        reason: Arc<str>,
+        /// Whether the undos of completed steps run.
+        #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+        undo: bool,
+    },
+    /// Start no further step until told to go on.
+    Pause,
+    /// Go on.
+    Resume,
+    /// An event: one that was sent to this execution alone, or one that a wait of it took. Kept until a wait takes it.
+    Signal { id: Arc<str>, name: Arc<str>, data: Value },
+    /// A person's word on an `approve`.
+    Decide {
+        path: StepPath,
+        approved: bool,
+        #[serde(default)]
+        form: Value,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Arc<str>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Arc<str>>,
+    },
+    /// Run the undos that failed again.
+    RetryUndo,
     /// Go on from the failed step.
     Retry,
     /// The execution's `timeout` passed.

@@ -67,6 +67,7 @@ impl Scope for Names<'_> {
         }
         match name {
             "input" => Some(self.state.start.input.clone()),
+            "secrets" => self.state.start.secrets.clone(),
             "settings" => Some(self.state.start.settings.clone()),
             "execution" => Some(self.execution()),
             "data" => self.data.clone(),
@@ -151,7 +152,7 @@ fn steps_before<'a>(plan: &'a Plan, node: NodeId, slot: usize, found: &mut Vec<&
         NodeKind::Block { children } => {
             children.iter().take(slot).for_each(|child| steps_within(plan, *child, found));
         }
-        NodeKind::Parallel { children } => {
+        NodeKind::Parallel { children, .. } => {
             let mut seen = vec![false; children.len()];
             let mut open = vec![slot];
             while let Some(at) = open.pop() {
@@ -173,7 +174,7 @@ fn steps_within<'a>(plan: &'a Plan, node: NodeId, found: &mut Vec<&'a StepNode>)
     match &plan.node(node).kind {
         NodeKind::Step(step) => found.push(step),
         NodeKind::Block { children } => children.iter().for_each(|child| steps_within(plan, *child, found)),
-        NodeKind::Parallel { children } => children.iter().for_each(|child| steps_within(plan, child.node, found)),
+        NodeKind::Parallel { children, .. } => children.iter().for_each(|child| steps_within(plan, child.node, found)),
         NodeKind::If { arms, otherwise } => {
             arms.iter().for_each(|arm| steps_within(plan, arm.block, found));
             otherwise.iter().for_each(|block| steps_within(plan, *block, found));

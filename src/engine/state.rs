@@ -10,10 +10,10 @@ use slab::Slab;
 
 use crate::expr::{Timestamp, Value};
 use crate::ids::{Attempt, ExecutionId, StepPath};
-use crate::plan::{Action, NodeId, NodeKind, Plan};
+use crate::plan::{Action, DEFAULT_PRIORITY, NodeId, NodeKind, Plan};
 
 use super::replay::Recorded;
-use super::{ChildStart, Dispatch, ExecutionStatus, StepError, Timer, TimerTarget};
+use super::{ChildStart, Compensation, Dispatch, ExecutionStatus, Rate, StepError, Timer, TimerTarget};
 
 /// What an execution starts from.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,8 @@ pub struct Start {
     pub input: Value,
     /// The workflow's settings, as they were at the start.
     pub settings: Value,
+    /// What `secrets` is, where it can be read: in a test, placeholders.
+    pub secrets: Option<Value>,
     /// How many execution retries there are.
     pub max_retries: u32,
     /// How deep it stands below an execution without a parent: 0 for one that a client started.
@@ -54,6 +56,7 @@ pub struct ExecutionState {
     pub(super) cancel_requested_at: Option<Timestamp>,
     pub(super) output: Option<Value>,
     pub(super) error: Option<StepError>,
+    pub(super) compensation: Compensation,
     /// When the execution's own `timeout` passes.
     pub(super) deadline: Option<Timestamp>,
     /// When an execution in RETRYING goes on.
@@ -196,6 +199,7 @@ impl ExecutionState {
             cancel_requested_at: None,
             output: None,
             error: None,
+            compensation: Compensation::None,
             deadline: None,
             retry_at: None,
             frames: Slab::new(),
@@ -355,5 +359,13 @@ pub(super) fn dispatch_of(plan: &Plan, node: NodeId, path: StepPath, run: &StepR
         queue: step.queue.clone(),
         config: run.config.clone(),
         timeout_ms: step.timeout_ms,
+        priority: step.rarely.priority.unwrap_or(DEFAULT_PRIORITY),
+        heartbeat_ms: step.rarely.heartbeat_ms,
+        cache: None,
+        rate: step.rarely.rate.as_ref().map(|rate| Rate {
+            name: rate.name.clone(),
+            count: rate.count,
+            per_ms: rate.per_ms,
+        }),
     })
 }

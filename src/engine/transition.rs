@@ -36,7 +36,7 @@ pub fn advance(plan: &Plan, state: &mut ExecutionState, event: Event, now: Times
         (Running | Retrying, Event::Woken { path, attempt }) => machine.wake(&path, attempt)?,
         (Retrying, Event::ExecutionWoken) => machine.execution_woken(),
         (Running | Retrying, Event::TimedOut) => machine.time_out(),
-        (Pending | Running | Retrying, Event::Cancel { reason }) => machine.cancel(&reason),
+        (Pending | Running | Retrying, Event::Cancel { reason, undo }) => machine.cancel(&reason, undo),
         (Failed, Event::Retry) => machine.retry_by_hand(),
         (_, event) => return Err(refusal(status, event)),
     }
@@ -57,6 +57,11 @@ fn refusal(state: ExecutionStatus, event: Event) -> Refusal {
         Event::TimedOut => illegal("a time-out", "running or retrying"),
         Event::Cancel { .. } => illegal("a cancel", "pending, running or retrying"),
         Event::Retry => illegal("a retry", "failed"),
+        Event::Pause => illegal("a pause", "running or retrying"),
+        Event::Resume => illegal("resuming", "paused"),
+        Event::Signal { .. } => illegal("a signal", "pending, running, retrying or paused"),
+        Event::Decide { .. } => illegal("a decision", "running"),
+        Event::RetryUndo => illegal("a retry of the undos", "failed or cancelled with an undo that failed"),
     }
 }
 
@@ -187,9 +192,9 @@ impl Machine<'_> {
         }
     }
 
-    fn cancel(&mut self, reason: &str) {
+    fn cancel(&mut self, reason: &str, undo: bool) {
         self.state.cancel_requested_at = Some(self.now);
-        self.control(Control::Cancel { reason: reason.into() });
+        self.control(Control::Cancel { reason: reason.into(), undo });
         self.log(LogLevel::Info, format!("the execution was cancelled: {reason}"), None);
         self.stop_all(code::CANCELLED, "the execution was cancelled", false);
         self.end(ExecutionStatus::Cancelled);

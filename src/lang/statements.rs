@@ -6,11 +6,19 @@ use super::ast::{Stmt, StmtKind};
 pub fn blocks(statement: &Stmt) -> Vec<&[Stmt]> {
     match &statement.kind {
         StmtKind::For(each) => vec![&each.body],
-        StmtKind::Parallel { children } => vec![children],
+        StmtKind::Parallel { children, .. } => vec![children],
         StmtKind::Branch { body, .. } => vec![body],
         StmtKind::If { arms, otherwise } => {
             let arms = arms.iter().map(|(_, block)| &**block);
             arms.chain(otherwise.as_deref()).collect()
+        }
+        StmtKind::Match(matched) => {
+            matched.arms.iter().map(|arm| &*arm.body).chain(matched.otherwise.as_deref()).collect()
+        }
+        StmtKind::Repeat(repeat) => vec![&repeat.body],
+        StmtKind::Try(tried) => {
+            let catches = tried.catches.iter().map(|catch| &*catch.body);
+            std::iter::once(&*tried.body).chain(catches).chain(tried.finally.as_deref()).collect()
         }
         _ => Vec::new(),
     }

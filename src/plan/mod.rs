@@ -14,14 +14,23 @@ mod builtin;
 mod node;
 mod policy;
 mod task_type;
+mod trigger;
 
 pub use builtin::{Condition, ConditionalConfig, Operator, PathPart, TransformOp, ValuePath};
-pub use node::{Action, ForNode, IfArm, Node, NodeId, NodeKind, ParallelChild, StepNode, Wake};
+pub use node::{
+    Action, ApproveNode, CachePolicy, CatchArm, DEFAULT_PRIORITY, ForNode, IfArm, JoinMode, KeepGoing, MatchArm,
+    MatchNode, Node, NodeId, NodeKind, ParallelChild, Rarely, RatePolicy, RepeatNode, StepNode, TryNode, WaitNode,
+    Wake,
+};
 pub use policy::{DEFAULT_TIMEOUT_MS, Jitter, MAX_RETRY_WAIT_MS, PATIENT_TIMEOUT_MS, RetryFilter, RetryPolicy};
 pub use task_type::{Runs, TaskType, TaskTypes};
+pub use trigger::{CatchUp, Concurrency, Overflow, Overlap, Trigger, TriggerOn};
 
 /// The format that this binary writes. It reads this one and the one before.
-pub const PLAN_FORMAT: u32 = 1;
+pub const PLAN_FORMAT: u32 = 2;
+
+/// How long events wait for a workflow that says nothing of it, in milliseconds.
+pub const DEFAULT_KEEP_MS: u64 = 86_400_000;
 
 /// A compiled workflow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +53,21 @@ pub struct Plan {
     pub output_is_data: bool,
     /// How long an execution may take, in milliseconds.
     pub timeout_ms: Option<u64>,
+    /// What may reach a request and nothing else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Arc<str>>,
+    /// What starts it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggers: Vec<Trigger>,
+    /// How many executions run at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
+    /// `undo never`: a failure or a cancel runs no undo.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undo_never: bool,
+    /// How long events wait for it, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_ms: Option<u64>,
     /// The nodes; a parent comes before its children.
     pub nodes: Vec<Node>,
     /// The body: a block.
@@ -77,12 +101,19 @@ impl Plan {
         &self.nodes[id.0 as usize]
     }
 
-    /// Every step, in the order written.
+    /// Every step, in the order written; what undoes a step is none.
     pub fn steps(&self) -> impl Iterator<Item = (NodeId, &StepNode)> {
         self.nodes.iter().enumerate().filter_map(|(at, node)| match &node.kind {
-            NodeKind::Step(step) => Some((NodeId(u32::try_from(at).unwrap_or(u32::MAX)), &**step)),
+            NodeKind::Step(step) if !self.is_undo(node) => {
+                Some((NodeId(u32::try_from(at).unwrap_or(u32::MAX)), &**step))
+            }
             _ => None,
         })
+    }
+
+    /// Whether a node is what undoes a step: it stands below that step.
+    pub fn is_undo(&self, node: &Node) -> bool {
+        node.parent.is_some_and(|parent| matches!(self.node(parent).kind, NodeKind::Step(_)))
     }
 
     /// The plan as JSON text; what is stored, and what the hash is over.

@@ -156,6 +156,7 @@ fn execution_of(shared: &Shared, child: &ChildStart, version: &Version, parent: 
         started_at: None,
         completed_at: None,
         cancel_requested_at: None,
+        compensation: crate::engine::Compensation::None,
     })
 }
 

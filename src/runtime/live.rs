@@ -72,6 +72,7 @@ pub(super) fn start_of(execution: &Execution) -> Start {
         version: execution.version,
         input: execution.input.clone(),
         settings: execution.settings.clone(),
+        secrets: None,
         max_retries: execution.max_retries,
         depth: execution.parent.as_ref().map_or(0, |parent| parent.depth),
     }

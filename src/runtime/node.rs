@@ -219,12 +219,7 @@ impl Runtime for Node {
     async fn control(&self, id: ExecutionId, control: Control) -> Result<(), RuntimeError> {
         self.check(id)?;
         let permit = Some(self.permit()?);
-        let event = match control {
-            Control::Cancel { reason } => Event::Cancel { reason },
-            Control::Retry => Event::Retry,
-            Control::TimedOut => Event::TimedOut,
-            Control::Woken => Event::ExecutionWoken,
-        };
+        let event = Event::from(control);
         let (answer, answered) = oneshot::channel();
         self.shared.apply(id, Job { what: What::Control { event, answer }, permit });
         self.answer(answered).await

@@ -88,7 +88,7 @@ impl Shared {
     /// Stops a child whose parent has stopped.
     pub fn stop_child(&self, child: ExecutionId) {
         let reason = "the execution that started it has stopped".into();
-        self.apply(child, Job::event(Event::Cancel { reason }));
+        self.apply(child, Job::event(Event::Cancel { reason, undo: true }));
     }
 
     pub fn send(&self, shard: usize, message: Inbound) {

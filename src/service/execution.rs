@@ -152,7 +152,7 @@ impl Service {
     /// Not found; illegal where it has ended.
     pub async fn execution_cancel(&self, id: ExecutionId, reason: Option<String>) -> ServiceResult<ExecutionView> {
         let reason = reason.unwrap_or_else(|| "asked for through the API".to_owned());
-        self.runtime.control(id, Control::Cancel { reason: reason.into() }).await?;
+        self.runtime.control(id, Control::Cancel { reason: reason.into(), undo: true }).await?;
         self.execution_find(id).await
     }
 
@@ -248,6 +248,7 @@ impl Service {
             started_at: None,
             completed_at: None,
             cancel_requested_at: None,
+            compensation: crate::engine::Compensation::None,
         })
     }
 

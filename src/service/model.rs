@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{ControlRow, ExecutionStatus, StepError, StepRow};
+use crate::engine::{Compensation, ControlRow, ExecutionStatus, StepError, StepRow};
 use crate::expr::{Timestamp, Value};
 use crate::ids::{ExecutionId, StepPath, WorkflowId};
 use crate::lang::Notation;
@@ -175,6 +175,8 @@ pub struct Execution {
     pub completed_at: Option<Timestamp>,
     /// When a cancel was asked for.
     pub cancel_requested_at: Option<Timestamp>,
+    /// How far the undoing of its completed steps is.
+    pub compensation: Compensation,
 }
 
 /// Whose child an execution is.

@@ -4,8 +4,8 @@
 //! controls are written, each kind as one statement of many rows. What was fenced or refused is left out first.
 //!
 //! Rows guard themselves by `seq`: a row replaces another only if its `seq` is greater, so that a commit that is tried
-//! again, or comes late, changes nothing. COMPLETED and CANCELLED are final; FAILED gives way to a later `seq` alone, which
-//! is a retry's.
+//! again, or comes late, changes nothing. COMPLETED and CANCELLED are final, but for an undo that failed and is
+//! retried; FAILED gives way to a later `seq` alone, which is a retry's.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -31,17 +31,19 @@ const UPDATE_COLUMNS: &[(&str, Kind)] = &[
     ("started_at", Kind::Int),
     ("completed_at", Kind::Int),
     ("cancel_requested_at", Kind::Int),
+    ("compensation", Kind::Words),
 ];
 
 const UPDATE: &str = "
 UPDATE workflow_executions AS old
 SET status = new.status, seq = new.seq, retry_count = new.retry_count, output = new.output, error = new.error,
     wake_at = new.wake_at, started_at = new.started_at, completed_at = new.completed_at,
-    cancel_requested_at = new.cancel_requested_at
+    cancel_requested_at = new.cancel_requested_at, compensation = new.compensation
 FROM new
 WHERE old.id = new.id";
 
-const UPDATE_GUARD: &str = " AND new.seq > old.seq AND old.status NOT IN ('completed', 'cancelled')";
+const UPDATE_GUARD: &str =
+    " AND new.seq > old.seq AND (old.status NOT IN ('completed', 'cancelled') OR old.compensation = 'failed')";
 
 const STEP_COLUMNS: &[(&str, Kind)] = &[
     ("execution_id", Kind::Uuid),
@@ -60,6 +62,7 @@ const STEP_COLUMNS: &[(&str, Kind)] = &[
     ("created_at", Kind::Int),
     ("started_at", Kind::Int),
     ("completed_at", Kind::Int),
+    ("waits_for", Kind::Text),
 ];
 
 const STEP_CONFLICT: &str = "
@@ -67,7 +70,7 @@ ON CONFLICT (execution_id, path, attempt) DO UPDATE
 SET seq = excluded.seq, name = excluded.name, step_order = excluded.step_order, task_type = excluded.task_type,
     status = excluded.status, input = excluded.input, output = excluded.output, error = excluded.error,
     wake_at = excluded.wake_at, created_at = excluded.created_at, started_at = excluded.started_at,
-    completed_at = excluded.completed_at";
+    completed_at = excluded.completed_at, waits_for = excluded.waits_for";
 
 const STEP_GUARD: &str = " WHERE excluded.seq > step_executions.seq";
 

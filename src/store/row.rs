@@ -7,7 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::engine::{ControlRow, ExecutionStatus, ExecutionUpdate, LogEntry, LogLevel, StepRow, StepStatus};
+use crate::engine::{
+    Compensation, ControlRow, ExecutionStatus, ExecutionUpdate, LogEntry, LogLevel, StepRow, StepStatus,
+};
 use crate::expr::Timestamp;
 use crate::ids::{ExecutionId, StepPath, WorkflowId};
 use crate::plan::{Plan, PlanHash};
@@ -87,6 +89,7 @@ pub(super) fn execution_cells(execution: &Execution) -> Row {
         micros(execution.started_at),
         micros(execution.completed_at),
         micros(execution.cancel_requested_at),
+        execution.compensation.as_str().into(),
     ]
 }
 
@@ -103,6 +106,7 @@ pub(super) fn update_cells(update: &ExecutionUpdate) -> Row {
         micros(update.started_at),
         micros(update.completed_at),
         micros(update.cancel_requested_at),
+        update.compensation.as_str().into(),
     ]
 }
 
@@ -125,6 +129,7 @@ pub(super) fn step_cells(step: &StepRow) -> Row {
         step.created_at.0.into(),
         micros(step.started_at),
         micros(step.completed_at),
+        step.waits_for.as_ref().map(|what| words(what)).into(),
     ]
 }
 
@@ -174,6 +179,7 @@ pub(super) fn execution(row: entity::execution::Model) -> StoreResult<Execution>
         started_at: row.started_at.map(Timestamp),
         completed_at: row.completed_at.map(Timestamp),
         cancel_requested_at: row.cancel_requested_at.map(Timestamp),
+        compensation: word("compensation", &row.compensation, Compensation::parse)?,
     })
 }
 
@@ -205,6 +211,7 @@ pub(super) fn step(row: entity::step::Model) -> StoreResult<StepRow> {
         output: parse_some("output of a step", row.output.as_deref())?,
         error: parse_some("error of a step", row.error.as_deref())?,
         wake_at: row.wake_at.map(Timestamp),
+        waits_for: row.waits_for.map(Into::into),
         created_at: Timestamp(row.created_at),
         started_at: row.started_at.map(Timestamp),
         completed_at: row.completed_at.map(Timestamp),

@@ -42,6 +42,7 @@ const COLUMNS: &[(&str, Kind)] = &[
     ("started_at", Kind::Int),
     ("completed_at", Kind::Int),
     ("cancel_requested_at", Kind::Int),
+    ("compensation", Kind::Words),
 ];
 
 /// How many losers are looked up at once.
@@ -168,4 +169,5 @@ pub(super) fn apply(start: &mut Execution, update: &ExecutionUpdate) {
     start.started_at = update.started_at;
     start.completed_at = update.completed_at;
     start.cancel_requested_at = update.cancel_requested_at;
+    start.compensation = update.compensation;
 }

@@ -10,7 +10,7 @@ use super::world::{World, echo, json, plan_of};
 const TWO: &str = "workflow w { step a: work { }\n step b: work { }\n return b }";
 
 fn cancel() -> Event {
-    Event::Cancel { reason: "enough".into() }
+    Event::Cancel { reason: "enough".into(), undo: true }
 }
 
 #[test]

@@ -71,7 +71,7 @@ impl World {
     pub fn new(plan: Arc<Plan>, input: &str, max_retries: u32) -> Self {
         let id = ExecutionId(Uuid::from_u128(7));
         let (input, settings) = (json(input), json("{}"));
-        let start = Start { id, version: 1, input, settings, max_retries, depth: 0 };
+        let start = Start { id, version: 1, input, settings, secrets: None, max_retries, depth: 0 };
         Self {
             state: ExecutionState::new(&plan, start.clone()),
             plan,

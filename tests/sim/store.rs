@@ -132,6 +132,7 @@ pub fn fold(history: &History, plan: &Plan) -> Result<stepwell::engine::Executio
         version: execution.version,
         input: execution.input.clone(),
         settings: execution.settings.clone(),
+        secrets: None,
         max_retries: execution.max_retries,
         depth: execution.parent.as_ref().map_or(0, |parent| parent.depth),
     };
@@ -213,6 +214,7 @@ impl Rows {
         row.started_at = update.started_at;
         row.completed_at = update.completed_at;
         row.cancel_requested_at = update.cancel_requested_at;
+        row.compensation = update.compensation;
     }
 
     fn step(&mut self, row: &StepRow, guarded: bool) {

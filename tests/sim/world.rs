@@ -195,6 +195,7 @@ impl World {
             started_at: None,
             completed_at: None,
             cancel_requested_at: None,
+            compensation: stepwell::engine::Compensation::None,
         };
         (execution, version.plan)
     }

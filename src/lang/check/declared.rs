@@ -15,6 +15,8 @@ pub enum Kind {
     Let,
     Branch,
     LoopVariable,
+    Wait,
+    Approval,
 }
 
 impl Kind {
@@ -25,6 +27,8 @@ impl Kind {
             Self::Let => "a `let`",
             Self::Branch => "a branch",
             Self::LoopVariable => "a loop variable",
+            Self::Wait => "a `wait`",
+            Self::Approval => "an `approve`",
         }
     }
 }
@@ -87,6 +91,8 @@ impl<'a> Declared<'a> {
                 }
                 variables.push(Declaration { name: &each.var, kind: Kind::LoopVariable, span });
             }
+            StmtKind::Wait(wait) => self.add(Declaration { name: &wait.name, kind: Kind::Wait, span }),
+            StmtKind::Approve(approve) => self.add(Declaration { name: &approve.name, kind: Kind::Approval, span }),
             StmtKind::Reserved { words, .. } => {
                 self.incomplete = true;
                 self.unread.extend(words.iter().map(|word| &**word));

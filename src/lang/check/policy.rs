@@ -44,7 +44,7 @@ impl Checker<'_> {
             }
             PolicyKind::Queue(name) => self.queue(name),
             PolicyKind::After(_) | PolicyKind::Output(_) => {}
-            PolicyKind::Other => self.other_policy(policy),
+            _ => self.other_policy(policy),
         }
     }
 

@@ -50,7 +50,7 @@ impl Checker<'_> {
                 self.bind(name, Kind::Let, widened(ty));
             }
             StmtKind::For(each) => self.each(each),
-            StmtKind::Parallel { children } => self.parallel(children),
+            StmtKind::Parallel { children, .. } => self.parallel(children),
             StmtKind::Branch { name, body, .. } => {
                 let message = format!("the branch `{}` is not in a `parallel`", name.value);
                 self.error(MISPLACED_STATEMENT, message, name.span);
@@ -84,6 +84,7 @@ impl Checker<'_> {
                 }
             }
             StmtKind::Reserved { keyword, .. } => self.reserved(keyword),
+            _ => self.error(NOT_SUPPORTED, "this statement is not supported by this version", statement.span),
         }
     }
 

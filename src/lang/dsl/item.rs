@@ -88,6 +88,8 @@ impl<'t> Parser<'t> {
             inputs: Vec::new(),
             output: None,
             settings: Vec::new(),
+            secrets: Vec::new(),
+            triggers: Vec::new(),
             policies: Vec::new(),
             body: Vec::new(),
             flat: false,

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::expr::Expr;
-use crate::lang::ast::{For, Name, Policy, Spanned, Step, Stmt, StmtKind};
+use crate::lang::ast::{For, Name, ParallelMode, Policy, Spanned, Step, Stmt, StmtKind};
 use crate::lang::grammar::Rule;
 use crate::lang::nearest::did_you_mean;
 use crate::lang::unread::unread;
@@ -294,7 +294,7 @@ impl<'t> Parser<'t> {
         }
         let Some(var) = names.pop() else { return broken(0) };
         let list = list.unwrap_or_else(|| unread(var.span));
-        StmtKind::For(Box::new(For { name: names.pop(), var, list, parallel, body }))
+        StmtKind::For(Box::new(For { name: names.pop(), var, list, parallel, keep_going: None, body }))
     }
 
     fn parallel(&mut self, entry: &Range<usize>) -> (Option<StmtKind>, Left) {
@@ -302,7 +302,7 @@ impl<'t> Parser<'t> {
         let taken = self.take(Rule::parallel_head, &head);
         let children = self.statements(block);
         let kind = taken.map(|taken| match taken.pairs.len() {
-            0 => StmtKind::Parallel { children },
+            0 => StmtKind::Parallel { mode: ParallelMode::All, children },
             _ => StmtKind::Reserved { keyword: self.keywords("parallel first", head), words: Vec::new() },
         });
         (kind, Some(left))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::expr::{Expr, Span};
 use crate::lang::ast::{For, Policy, PolicyKind, Stmt, StmtKind};
-use crate::plan::{ForNode, IfArm, NodeId, NodeKind, ParallelChild, Wake};
+use crate::plan::{ForNode, IfArm, JoinMode, NodeId, NodeKind, ParallelChild, Wake};
 
 use super::Lowering;
 
@@ -24,7 +24,7 @@ impl Lowering<'_> {
         let (id, kind) = match &statement.kind {
             StmtKind::Step(step) => return Some(self.step(step, parent, span)),
             StmtKind::For(each) => return Some(self.each(each, parent, span)),
-            StmtKind::Parallel { children } => return Some(self.parallel(children, parent, span)),
+            StmtKind::Parallel { children, .. } => return Some(self.parallel(children, parent, span)),
             StmtKind::If { arms, otherwise } => return Some(self.branches(arms, otherwise.as_deref(), parent, span)),
             StmtKind::Branch { name, body, .. } => {
                 let id = self.ids.named(&name.value, "branch");
@@ -42,6 +42,7 @@ impl Lowering<'_> {
                 (self.ids.counted("fail"), kind)
             }
             StmtKind::Yield(_) | StmtKind::Reserved { .. } => return None,
+            _ => return None,
         };
         let at = self.reserve(id, Some(parent), span);
         self.fill(at, kind);
@@ -66,6 +67,7 @@ impl Lowering<'_> {
             parallel: each.parallel.clone(),
             body,
             yields,
+            keep_going: None,
         };
         self.fill(at, NodeKind::For(Box::new(node)));
         at
@@ -108,7 +110,7 @@ impl Lowering<'_> {
             after.dedup();
             nodes.push(ParallelChild { node, after });
         }
-        self.fill(at, NodeKind::Parallel { children: nodes });
+        self.fill(at, NodeKind::Parallel { children: nodes, mode: JoinMode::All });
         at
     }
 }

@@ -47,6 +47,11 @@ pub fn lower(workflow: &Workflow, task_types: &TaskTypes) -> Plan {
             PolicyKind::Timeout(duration) => duration_ms(duration),
             _ => None,
         }),
+        secrets: Vec::new(),
+        triggers: Vec::new(),
+        concurrency: None,
+        undo_never: false,
+        keep_ms: None,
         nodes: lowering.nodes,
         root,
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::expr::{Expr, Span, Type};
 use crate::lang::ast::{PolicyKind, Step};
 use crate::lang::constant::{constant_text, duration_ms};
-use crate::plan::{Action, Condition, DEFAULT_TIMEOUT_MS, NodeId, NodeKind, PATIENT_TIMEOUT_MS, StepNode, TransformOp};
+use crate::plan::{
+    Action, Condition, DEFAULT_TIMEOUT_MS, NodeId, NodeKind, PATIENT_TIMEOUT_MS, Rarely, StepNode, TransformOp,
+};
 
 use super::Lowering;
 use super::flow::ident;
@@ -37,6 +39,8 @@ impl Lowering<'_> {
             retry: policy::retry(&step.policies).unwrap_or_else(|| self.retry.clone()),
             queue: own.queue.unwrap_or_else(|| DEFAULT_QUEUE.into()),
             output: own.output,
+            undo: None,
+            rarely: Rarely::default(),
         };
         self.fill(at, NodeKind::Step(Box::new(node)));
         at
@@ -61,7 +65,7 @@ impl Own {
                 PolicyKind::Timeout(duration) => own.timeout_ms = duration_ms(duration),
                 PolicyKind::Queue(name) => own.queue = constant_text(name),
                 PolicyKind::Output(ty) => own.output = Some(ty.value.clone()),
-                PolicyKind::Retry(_) | PolicyKind::After(_) | PolicyKind::Other => {}
+                _ => {}
             }
         }
         own

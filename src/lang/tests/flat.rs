@@ -83,7 +83,9 @@ items = "any"
 "#,
     );
     let edges = plan.nodes.iter().find_map(|node| match &node.kind {
-        NodeKind::Parallel { children } => Some(children.iter().map(|child| child.after.clone()).collect::<Vec<_>>()),
+        NodeKind::Parallel { children, .. } => {
+            Some(children.iter().map(|child| child.after.clone()).collect::<Vec<_>>())
+        }
         _ => None,
     });
     assert_eq!(edges, Some(vec![vec![], vec![0], vec![0, 1]]));

@@ -104,7 +104,9 @@ fn in_a_graph_a_conditional_is_settled_before_what_it_decides() {
             .replace("name = \"is-big\"", "name = \"is-big\"\nafter = \"look-up\""),
     );
     let edges = plan.nodes.iter().find_map(|node| match &node.kind {
-        NodeKind::Parallel { children } => Some(children.iter().map(|child| child.after.clone()).collect::<Vec<_>>()),
+        NodeKind::Parallel { children, .. } => {
+            Some(children.iter().map(|child| child.after.clone()).collect::<Vec<_>>())
+        }
         _ => None,
     });
     assert_eq!(edges, Some(vec![vec![], vec![0], vec![1], vec![1], vec![1]]));

@@ -126,6 +126,6 @@ fn each(name: &Name, list: Expr, parallel: Option<Expr>, statement: Stmt) -> Stm
     let result = Stmt { kind: StmtKind::Yield(name_expr(&name.value, name.span)), span: name.span };
     let var = Name { value: ITEM.into(), span: list.span };
     let body = vec![statement, result];
-    let each = For { name: Some(name.clone()), var, list, parallel, body };
+    let each = For { name: Some(name.clone()), var, list, parallel, keep_going: None, body };
     Stmt { kind: StmtKind::For(Box::new(each)), span }
 }

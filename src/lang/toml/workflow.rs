@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::expr::{Expr, Span, Type};
-use crate::lang::ast::{Attribute, Field, Name, Policy, PolicyKind, Stmt, StmtKind, Workflow};
+use crate::lang::ast::{Attribute, Field, Name, ParallelMode, Policy, PolicyKind, Stmt, StmtKind, Workflow};
 
 use super::{Reader, entries, get, key_name, span_of};
 
@@ -25,6 +25,8 @@ impl Reader<'_> {
             inputs: Vec::new(),
             output: None,
             settings: Vec::new(),
+            secrets: Vec::new(),
+            triggers: Vec::new(),
             policies: Vec::new(),
             body: Vec::new(),
             flat: true,
@@ -104,7 +106,7 @@ impl Reader<'_> {
         }
         let span = read.iter().map(|step| step.statement.span).reduce(Span::to).unwrap_or_default();
         let children = read.into_iter().map(super::step::FlatStep::into_child).collect();
-        vec![Stmt { kind: StmtKind::Parallel { children }, span }]
+        vec![Stmt { kind: StmtKind::Parallel { mode: ParallelMode::All, children }, span }]
     }
 }
 

@@ -33,6 +33,7 @@ pub struct Model {
     pub started_at: Option<i64>,
     pub completed_at: Option<i64>,
     pub cancel_requested_at: Option<i64>,
+    pub compensation: String,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

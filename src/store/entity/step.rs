@@ -25,6 +25,7 @@ pub struct Model {
     pub created_at: i64,
     pub started_at: Option<i64>,
     pub completed_at: Option<i64>,
+    pub waits_for: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
