@@ -1,5 +1,7 @@
 //! Expressions as they are written, from their text to their value.
 
+use std::borrow::Cow;
+
 use serde_json::{Value as Json, json};
 use stepwell::expr::{Budget, EvalError, Map, Scope, Value, evaluate};
 use stepwell::lang::parse_expr;
@@ -7,8 +9,8 @@ use stepwell::lang::parse_expr;
 struct Names(Map);
 
 impl Scope for Names {
-    fn lookup(&self, name: &str) -> Option<Value> {
-        self.0.get(name).cloned()
+    fn lookup(&self, name: &str) -> Option<Cow<'_, Value>> {
+        self.0.get(name).map(Cow::Borrowed)
     }
 }
 

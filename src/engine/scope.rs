@@ -1,5 +1,6 @@
 //! What names mean in an execution, and the seed's pipeline `data`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::expr::{Budget, EvalError, Expr, Map, Scope, Timestamp, Value, evaluate};
@@ -46,43 +47,60 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn execution(&self) -> Value {
+    /// A field of `execution`.
+    fn execution_field(&self, name: &str) -> Option<Value> {
         let state = self.state;
-        Value::object([
-            ("id", Value::str(state.start.id.to_string())),
-            ("workflow", Value::Str(self.plan.workflow.clone())),
-            ("version", Value::Int(state.start.version)),
-            ("started_at", state.started_at.map_or(Value::Null, |Timestamp(at)| Value::Timestamp(at))),
-            ("attempt", Value::Int(i64::from(state.retry_count) + 1)),
-        ])
+        Some(match name {
+            "id" => Value::str(state.start.id.to_string()),
+            "workflow" => Value::Str(self.plan.workflow.clone()),
+            "version" => Value::Int(state.start.version),
+            "started_at" => state.started_at.map_or(Value::Null, |Timestamp(at)| Value::Timestamp(at)),
+            "attempt" => Value::Int(i64::from(state.retry_count) + 1),
+            _ => return None,
+        })
+    }
+
+    fn execution(&self) -> Value {
+        let names = ["id", "workflow", "version", "started_at", "attempt"];
+        Value::object(names.into_iter().filter_map(|name| Some((name, self.execution_field(name)?))))
+    }
+
+    /// The name of the moment.
+    fn local(&self, name: &str) -> Option<&Value> {
+        self.local.as_ref().filter(|(local, _)| *local == name).map(|(_, value)| value)
     }
 }
 
 impl Scope for Names<'_> {
-    fn lookup(&self, name: &str) -> Option<Value> {
-        if let Some((local, value)) = &self.local
-            && *local == name
-        {
-            return Some(value.clone());
+    fn lookup(&self, name: &str) -> Option<Cow<'_, Value>> {
+        if let Some(value) = self.local(name) {
+            return Some(Cow::Borrowed(value));
         }
         match name {
-            "input" => Some(self.state.start.input.clone()),
-            "secrets" => self.state.start.secrets.clone(),
-            "settings" => Some(self.state.start.settings.clone()),
-            "execution" => Some(self.execution()),
-            "data" => self.data.clone(),
-            _ => self.state.bound(self.scope, name),
+            "input" => Some(Cow::Borrowed(&self.state.start.input)),
+            "secrets" => self.state.start.secrets.as_ref().map(Cow::Borrowed),
+            "settings" => Some(Cow::Borrowed(&self.state.start.settings)),
+            "execution" => Some(Cow::Owned(self.execution())),
+            "data" => self.data.as_ref().map(Cow::Borrowed),
+            _ => self.state.bound(self.scope, name).map(Cow::Borrowed),
+        }
+    }
+
+    fn lookup_field(&self, root: &str, field: &str) -> Option<Cow<'_, Value>> {
+        match root {
+            "execution" if self.local(root).is_none() => self.execution_field(field).map(Cow::Owned),
+            _ => None,
         }
     }
 }
 
 impl ExecutionState {
     /// The value bound to `name` in `scope` or around it.
-    pub(super) fn bound(&self, scope: ScopeId, name: &str) -> Option<Value> {
+    pub(super) fn bound(&self, scope: ScopeId, name: &str) -> Option<&Value> {
         let mut at = Some(scope);
         while let Some(scope) = at.and_then(|id| self.scopes.get(id)) {
             if let Some(value) = scope.values.get(name) {
-                return Some(value.clone());
+                return Some(value);
             }
             at = scope.parent;
         }
@@ -123,10 +141,10 @@ impl ExecutionState {
         for step in steps.into_iter().rev() {
             let Some(Value::Map(output)) = self.bound(scope, &step.ident) else { continue };
             if matches!(step.action, Action::Transform { .. }) {
-                base = Some(output);
+                base = Some(output.clone());
                 break;
             }
-            outputs.push(output);
+            outputs.push(output.clone());
         }
         let base = base.map_or_else(|| self.start.input.clone(), Value::Map);
         overlay(base, outputs)

@@ -1,55 +1,72 @@
 //! Fields, indexes and `has`.
 
+use std::borrow::Cow;
+
 use super::eval::{Evaluation, Outcome, Scope};
-use super::fault::Fault;
+use super::fault::{Failure, Fault};
 use super::text::{describe, num_text};
-use super::{EvalError, Expr, ExprKind, Map, Value};
+use super::{Expr, ExprKind, Map, Value};
 
 impl Evaluation<'_> {
     /// `base.name`, `base?.name`.
-    pub fn field(&mut self, expr: &Expr, base: &Expr, name: &str, optional: bool, scope: &dyn Scope) -> Outcome {
-        match self.eval(base, scope)? {
-            Value::Map(map) => match map.get(name) {
-                Some(value) => Ok(value.clone()),
-                None if optional => Ok(Value::Null),
-                None => Err(missing(&map, name, base).at(expr.span)),
-            },
-            Value::Null if optional => Ok(Value::Null),
+    pub fn field<'v>(
+        &mut self,
+        expr: &Expr,
+        base: &'v Expr,
+        name: &str,
+        optional: bool,
+        scope: &'v dyn Scope,
+    ) -> Outcome<'v> {
+        if let ExprKind::Name(root) = &base.kind
+            && let Some(value) = scope.lookup_field(root, name)
+        {
+            self.pay(1, base.span)?;
+            return Ok(value);
+        }
+        let container = match part(self.eval(base, scope)?, |container| container.get(name)) {
+            Ok(value) => return Ok(value),
+            Err(container) => container,
+        };
+        let fault = match &*container {
+            Value::Map(_) | Value::Null if optional => return Ok(Cow::Owned(Value::Null)),
+            Value::Map(map) => missing(map, name, base),
             Value::Null => {
                 let base = called(base, "this");
-                let message = format!("{base} is null, so it has no field `{name}`: reach it with `?.`");
-                Err(Fault::wrong(message).at(expr.span))
+                Fault::wrong(format!("{base} is null, so it has no field `{name}`: reach it with `?.`"))
             }
-            other => {
-                let message = format!("no field `{name}`: {} is {}", called(base, "this"), describe(&other));
-                Err(Fault::wrong(message).at(expr.span))
-            }
-        }
+            other => Fault::wrong(format!("no field `{name}`: {} is {}", called(base, "this"), describe(other))),
+        };
+        Err(fault.at(expr.span))
     }
 
     /// `base[index]`, `base?.[index]`.
-    pub fn index(&mut self, expr: &Expr, base: &Expr, index: &Expr, optional: bool, scope: &dyn Scope) -> Outcome {
+    pub fn index<'v>(
+        &mut self,
+        expr: &Expr,
+        base: &'v Expr,
+        index: &'v Expr,
+        optional: bool,
+        scope: &'v dyn Scope,
+    ) -> Outcome<'v> {
         let container = self.eval(base, scope)?;
-        if optional && matches!(container, Value::Null) {
-            return Ok(Value::Null);
+        if optional && matches!(*container, Value::Null) {
+            return Ok(Cow::Owned(Value::Null));
         }
         let at = self.eval(index, scope)?;
-        let found = match (&container, &at) {
-            (Value::Map(map), Value::Str(key)) => map.get(&**key),
-            (Value::List(items), _) if list_index(&at).is_some() => {
-                list_index(&at).flatten().and_then(|at| items.get(at))
-            }
-            _ => return Err(wrong_index(&container, &at, base).at(expr.span)),
+        let container = match part(container, |container| item(container, &at).flatten()) {
+            Ok(value) => return Ok(value),
+            Err(container) => container,
         };
-        match found {
-            Some(value) => Ok(value.clone()),
-            None if optional => Ok(Value::Null),
-            None => Err(not_there(&container, &at, base).at(expr.span)),
-        }
+        let fault = match item(&container, &at) {
+            None => wrong_index(&container, &at, base),
+            Some(_) if optional => return Ok(Cow::Owned(Value::Null)),
+            Some(_) => not_there(&container, &at, base),
+        };
+        Err(fault.at(expr.span))
     }
 
     /// `has(a.b)`: whether the field is there and not null. The base must have a value, as in CEL, or be null.
-    pub fn has(&mut self, operand: &Expr, scope: &dyn Scope) -> Result<bool, EvalError> {
+    pub fn has(&mut self, operand: &Expr, scope: &dyn Scope) -> Result<bool, Failure> {
         let value = match &operand.kind {
             ExprKind::Field { base, name, .. } => self.field(operand, base, name, true, scope)?,
             ExprKind::Index { base, index, .. } => self.index(operand, base, index, true, scope)?,
@@ -58,7 +75,27 @@ impl Evaluation<'_> {
                 return Err(Fault::wrong("`has` takes a field, such as `has(input.email)`").at(operand.span));
             }
         };
-        Ok(!matches!(value, Value::Null))
+        Ok(!matches!(*value, Value::Null))
+    }
+}
+
+/// The part of a value that `find` finds, borrowed from where the value is borrowed; the value itself where there is none.
+fn part<'v>(
+    container: Cow<'v, Value>,
+    find: impl for<'c> Fn(&'c Value) -> Option<&'c Value>,
+) -> Result<Cow<'v, Value>, Cow<'v, Value>> {
+    match container {
+        Cow::Borrowed(whole) => find(whole).map(Cow::Borrowed).ok_or(container),
+        Cow::Owned(ref whole) => find(whole).cloned().map(Cow::Owned).ok_or(container),
+    }
+}
+
+/// What stands at `at`: none where the two do not go together, some of none where nothing is there.
+fn item<'c>(container: &'c Value, at: &Value) -> Option<Option<&'c Value>> {
+    match (container, at) {
+        (Value::Map(_), Value::Str(key)) => Some(container.get(key)),
+        (Value::List(items), _) => list_index(at).map(|at| at.and_then(|at| items.get(at))),
+        _ => None,
     }
 }
 

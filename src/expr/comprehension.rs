@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::eval::{Budget, Evaluation, Local, Outcome, Scope};
-use super::fault::Fault;
+use super::eval::{Binder, Budget, Evaluation, Local, Scope};
+use super::fault::{Failure, Fault};
 use super::text::describe;
-use super::{EvalError, Expr, MacroKind, Value, ops};
+use super::{Expr, MacroKind, Value, ops};
 
 impl Evaluation<'_> {
     /// `list.kind(var, [filter,] body)`.
@@ -14,58 +14,45 @@ impl Evaluation<'_> {
         &mut self,
         kind: MacroKind,
         list: &Expr,
-        var: &str,
         filter: Option<&Expr>,
-        body: &Expr,
-        scope: &dyn Scope,
-    ) -> Outcome {
-        let items = self.range(list, scope)?;
-        let mut local = Local { name: var, value: Value::Null, outer: scope };
+        each: Binder,
+    ) -> Result<Value, Failure> {
+        let items = self.range(list, each.scope)?;
         match kind {
-            MacroKind::All => self.quantify(false, &items, &mut local, body),
-            MacroKind::Exists => self.quantify(true, &items, &mut local, body),
-            MacroKind::ExistsOne => self.exists_one(&items, &mut local, body),
-            MacroKind::Filter => self.select(&items, &mut local, body).map(Value::list),
-            MacroKind::Map => {
-                let kept;
-                let items = match filter {
-                    Some(filter) => {
-                        kept = self.select(&items, &mut local, filter)?;
-                        &kept
-                    }
-                    None => &*items,
-                };
-                self.each(items, &mut local, body).map(Value::list)
-            }
-            MacroKind::SortBy => self.sort_by(&items, &mut local, body),
+            MacroKind::All => self.quantify(false, &items, &each),
+            MacroKind::Exists => self.quantify(true, &items, &each),
+            MacroKind::ExistsOne => self.select(&items, &each).map(|kept| Value::Bool(kept.len() == 1)),
+            MacroKind::Filter => self.select(&items, &each).map(Value::list),
+            MacroKind::Map => match filter {
+                Some(test) => {
+                    let kept = self.select(&items, &Binder { body: test, ..each })?;
+                    self.each(&kept, &each).map(Value::list)
+                }
+                None => self.each(&items, &each).map(Value::list),
+            },
+            MacroKind::SortBy => self.sort_by(&items, &each),
         }
     }
 
-    fn range(&mut self, list: &Expr, scope: &dyn Scope) -> Result<Arc<Vec<Value>>, EvalError> {
-        match self.eval(list, scope)? {
-            Value::List(items) => Ok(items),
+    fn range(&mut self, list: &Expr, scope: &dyn Scope) -> Result<Arc<Vec<Value>>, Failure> {
+        let fault = match &*self.eval(list, scope)? {
+            Value::List(items) => return Ok(items.clone()),
             Value::Map(map) => {
                 self.pay(map.len(), list.span)?;
-                Ok(Arc::new(map.keys().map(|key| Value::Str(key.clone())).collect()))
+                return Ok(Arc::new(map.keys().map(|key| Value::Str(key.clone())).collect()));
             }
-            Value::Null => {
-                Err(Fault::wrong("this goes over a list or an object, and this is null: write `?? []`").at(list.span))
-            }
-            other => {
-                let found = describe(&other);
-                Err(Fault::wrong(format!("this goes over a list or an object, and this is {found}")).at(list.span))
-            }
-        }
+            Value::Null => Fault::wrong("this goes over a list or an object, and this is null: write `?? []`"),
+            other => Fault::wrong(format!("this goes over a list or an object, and this is {}", describe(other))),
+        };
+        Err(fault.at(list.span))
     }
 
     /// `all` (decided by false) and `exists` (decided by true): as a chain of `&&` or `||`, an item that decides absorbs the
     /// errors of others.
-    fn quantify(&mut self, decides: bool, items: &[Value], local: &mut Local, body: &Expr) -> Outcome {
+    fn quantify(&mut self, decides: bool, items: &[Value], each: &Binder) -> Result<Value, Failure> {
         let mut failed = None;
         for item in items {
-            self.pay(1, body.span)?;
-            local.value = item.clone();
-            match self.bool(body, local) {
+            match self.test(item, each) {
                 Ok(bool) if bool == decides => return Ok(Value::Bool(decides)),
                 Ok(_) => {}
                 Err(error) if error.limit => return Err(error),
@@ -75,35 +62,34 @@ impl Evaluation<'_> {
         failed.map_or(Ok(Value::Bool(!decides)), Err)
     }
 
-    fn exists_one(&mut self, items: &[Value], local: &mut Local, body: &Expr) -> Outcome {
-        self.select(items, local, body).map(|kept| Value::Bool(kept.len() == 1))
+    fn test(&mut self, item: &Value, each: &Binder) -> Result<bool, Failure> {
+        self.pay(1, each.body.span)?;
+        self.bool(each.body, &Local { name: each.var, value: item, outer: each.scope })
     }
 
-    fn select(&mut self, items: &[Value], local: &mut Local, test: &Expr) -> Result<Vec<Value>, EvalError> {
+    fn select(&mut self, items: &[Value], each: &Binder) -> Result<Vec<Value>, Failure> {
         let mut kept = Vec::new();
         for item in items {
-            self.pay(1, test.span)?;
-            local.value = item.clone();
-            if self.bool(test, local)? {
+            if self.test(item, each)? {
                 kept.push(item.clone());
             }
         }
         Ok(kept)
     }
 
-    fn each(&mut self, items: &[Value], local: &mut Local, body: &Expr) -> Result<Vec<Value>, EvalError> {
+    fn each(&mut self, items: &[Value], each: &Binder) -> Result<Vec<Value>, Failure> {
         let mut made = Vec::with_capacity(items.len().min(1024));
         for item in items {
-            self.pay(1, body.span)?;
-            local.value = item.clone();
-            made.push(self.eval(body, local)?);
+            self.pay(1, each.body.span)?;
+            let local = Local { name: each.var, value: item, outer: each.scope };
+            made.push(self.eval(each.body, &local)?.into_owned());
         }
         Ok(made)
     }
 
-    fn sort_by(&mut self, items: &[Value], local: &mut Local, body: &Expr) -> Outcome {
-        let keys = self.each(items, local, body)?;
-        let order = sort_order(&keys, self.budget).map_err(|fault| fault.at(body.span))?;
+    fn sort_by(&mut self, items: &[Value], each: &Binder) -> Result<Value, Failure> {
+        let keys = self.each(items, each)?;
+        let order = sort_order(&keys, self.budget).map_err(|fault| fault.at(each.body.span))?;
         Ok(Value::list(order.into_iter().filter_map(|at| items.get(at).cloned()).collect()))
     }
 }

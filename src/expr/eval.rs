@@ -2,8 +2,10 @@
 //!
 //! Invariant: total. Every node, item and piece of text is paid for, depth is bounded, and nothing panics.
 
+use std::borrow::Cow;
+
 use super::access::path_text;
-use super::fault::Fault;
+use super::fault::{Failure, Fault};
 use super::size::check_result;
 use super::text::{describe, push_text, write_text};
 use super::{BinaryOp, Expr, ExprKind, ListItem, Map, ObjectEntry, Span, TemplatePart, UnaryOp, Value, functions, ops};
@@ -14,7 +16,13 @@ const MAX_DEPTH: u32 = 200;
 /// What names mean where an expression is evaluated.
 pub trait Scope {
     /// The value of a root name (`input`, a step's identifier, a loop variable); none where there is nothing of that name.
-    fn lookup(&self, name: &str) -> Option<Value>;
+    fn lookup(&self, name: &str) -> Option<Cow<'_, Value>>;
+
+    /// The field `field` of the root name `root`, where it can be had without making all of `root`; none where it cannot, and
+    /// then `root` is looked up.
+    fn lookup_field(&self, _root: &str, _field: &str) -> Option<Cow<'_, Value>> {
+        None
+    }
 }
 
 /// How much an evaluation may cost.
@@ -67,8 +75,9 @@ pub struct EvalError {
     pub limit: bool,
 }
 
-/// What evaluating a node gives.
-pub(super) type Outcome = Result<Value, EvalError>;
+/// What evaluating a node gives. What stands in the tree or in the scope is borrowed from there: to read it, nothing is copied
+/// or counted.
+pub(super) type Outcome<'v> = Result<Cow<'v, Value>, Failure>;
 
 /// Evaluates an expression.
 ///
@@ -76,22 +85,33 @@ pub(super) type Outcome = Result<Value, EvalError>;
 /// Unknown names and fields, wrong types, overflow, division by zero, and an exhausted budget; each with its place.
 pub fn evaluate(expr: &Expr, scope: &dyn Scope, budget: &mut Budget) -> Result<Value, EvalError> {
     let mut evaluation = Evaluation { budget, depth: 0 };
-    let value = evaluation.eval(expr, scope)?;
-    check_result(&value, budget.max_bytes).map_err(|fault| fault.at(expr.span))?;
+    let value = evaluation.eval(expr, scope).map_err(|failure| *failure)?.into_owned();
+    check_result(&value, budget.max_bytes).map_err(|fault| *fault.at(expr.span))?;
     Ok(value)
 }
 
 /// A scope that knows one more name: the variable of a macro.
 pub(super) struct Local<'a> {
     pub name: &'a str,
-    pub value: Value,
+    pub value: &'a Value,
     pub outer: &'a dyn Scope,
 }
 
 impl Scope for Local<'_> {
-    fn lookup(&self, name: &str) -> Option<Value> {
-        if name == self.name { Some(self.value.clone()) } else { self.outer.lookup(name) }
+    fn lookup(&self, name: &str) -> Option<Cow<'_, Value>> {
+        if name == self.name { Some(Cow::Borrowed(self.value)) } else { self.outer.lookup(name) }
     }
+
+    fn lookup_field(&self, root: &str, field: &str) -> Option<Cow<'_, Value>> {
+        if root == self.name { None } else { self.outer.lookup_field(root, field) }
+    }
+}
+
+/// A variable over a list, and what is evaluated for each of its items.
+pub(super) struct Binder<'v> {
+    pub var: &'v str,
+    pub body: &'v Expr,
+    pub scope: &'v dyn Scope,
 }
 
 /// One evaluation: what is left of its budget, and how deep it is.
@@ -102,7 +122,7 @@ pub(super) struct Evaluation<'a> {
 
 impl Evaluation<'_> {
     /// The value of a node.
-    pub fn eval(&mut self, expr: &Expr, scope: &dyn Scope) -> Outcome {
+    pub fn eval<'v>(&mut self, expr: &'v Expr, scope: &'v dyn Scope) -> Outcome<'v> {
         self.pay(1, expr.span)?;
         if self.depth >= MAX_DEPTH {
             return Err(Fault::limit("the expression is nested too deep").at(expr.span));
@@ -113,81 +133,81 @@ impl Evaluation<'_> {
         outcome
     }
 
-    fn eval_kind(&mut self, expr: &Expr, scope: &dyn Scope) -> Outcome {
+    fn eval_kind<'v>(&mut self, expr: &'v Expr, scope: &'v dyn Scope) -> Outcome<'v> {
         match &expr.kind {
-            ExprKind::Literal(value) => Ok(value.clone()),
+            ExprKind::Literal(value) => Ok(Cow::Borrowed(value)),
             ExprKind::Name(name) => {
                 scope.lookup(name).ok_or_else(|| Fault::wrong(format!("unknown name `{name}`")).at(expr.span))
             }
             ExprKind::Field { base, name, optional } => self.field(expr, base, name, *optional, scope),
             ExprKind::Index { base, index, optional } => self.index(expr, base, index, *optional, scope),
-            ExprKind::List(items) => self.list(items, scope),
-            ExprKind::Object(entries) => self.object(entries, scope),
-            ExprKind::Unary { op, operand } => self.unary(*op, operand, expr.span, scope),
+            ExprKind::List(items) => owned(self.list(items, scope)),
+            ExprKind::Object(entries) => owned(self.object(entries, scope)),
+            ExprKind::Unary { op, operand } => owned(self.unary(*op, operand, expr.span, scope)),
             ExprKind::Binary { op, left, right } => self.binary(*op, left, right, expr.span, scope),
             ExprKind::Conditional { test, then, otherwise } => {
                 let test = self.bool(test, scope)?;
                 self.eval(if test { then } else { otherwise }, scope)
             }
             ExprKind::Call { function, receiver, args, .. } => {
-                self.call(function, receiver.as_deref(), args, expr.span, scope)
+                owned(self.call(function, receiver.as_deref(), args, expr.span, scope))
             }
             ExprKind::Macro { kind, list, var, filter, body } => {
-                self.comprehension(*kind, list, var, filter.as_deref(), body, scope)
+                owned(self.comprehension(*kind, list, filter.as_deref(), Binder { var, body, scope }))
             }
-            ExprKind::Has(operand) => self.has(operand, scope).map(Value::Bool),
-            ExprKind::Template(parts) => self.template(parts, expr.span, scope),
+            ExprKind::Has(operand) => owned(self.has(operand, scope).map(Value::Bool)),
+            ExprKind::Template(parts) => owned(self.template(parts, expr.span, scope)),
         }
     }
 
     /// Pays for `units` of work at `span`.
-    pub fn pay(&mut self, units: usize, span: Span) -> Result<(), EvalError> {
+    pub fn pay(&mut self, units: usize, span: Span) -> Result<(), Failure> {
         self.budget.charge(units).map_err(|fault| fault.at(span))
     }
 
     /// The value of a node that must be true or false.
-    pub fn bool(&mut self, expr: &Expr, scope: &dyn Scope) -> Result<bool, EvalError> {
+    pub fn bool(&mut self, expr: &Expr, scope: &dyn Scope) -> Result<bool, Failure> {
         let outcome = self.eval(expr, scope);
         expect_bool(outcome, expr.span)
     }
 
-    fn list(&mut self, items: &[ListItem], scope: &dyn Scope) -> Outcome {
+    fn list(&mut self, items: &[ListItem], scope: &dyn Scope) -> Result<Value, Failure> {
         let mut list = Vec::with_capacity(items.len());
         for item in items {
             match item {
-                ListItem::Item(expr) => list.push(self.eval(expr, scope)?),
-                ListItem::Spread(expr) => match self.eval(expr, scope)? {
+                ListItem::Item(expr) => list.push(self.eval(expr, scope)?.into_owned()),
+                ListItem::Spread(expr) => match &*self.eval(expr, scope)? {
                     Value::List(more) => {
                         self.pay(more.len(), expr.span)?;
                         list.extend(more.iter().cloned());
                     }
-                    other => return Err(wrong_spread(&other, "a list", "[]", expr)),
+                    other => return Err(wrong_spread(other, "a list", "[]", expr)),
                 },
             }
         }
         Ok(Value::list(list))
     }
 
-    fn object(&mut self, entries: &[ObjectEntry], scope: &dyn Scope) -> Outcome {
+    fn object(&mut self, entries: &[ObjectEntry], scope: &dyn Scope) -> Result<Value, Failure> {
         let mut map = Map::with_capacity(entries.len());
         for entry in entries {
             match entry {
                 ObjectEntry::Field { key, value, .. } => {
-                    map.insert(key.clone(), self.eval(value, scope)?);
+                    map.insert(key.clone(), self.eval(value, scope)?.into_owned());
                 }
-                ObjectEntry::Spread(expr) => match self.eval(expr, scope)? {
+                ObjectEntry::Spread(expr) => match &*self.eval(expr, scope)? {
                     Value::Map(more) => {
                         self.pay(more.len(), expr.span)?;
                         map.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
                     }
-                    other => return Err(wrong_spread(&other, "an object", "{}", expr)),
+                    other => return Err(wrong_spread(other, "an object", "{}", expr)),
                 },
             }
         }
         Ok(Value::map(map))
     }
 
-    fn unary(&mut self, op: UnaryOp, operand: &Expr, span: Span, scope: &dyn Scope) -> Outcome {
+    fn unary(&mut self, op: UnaryOp, operand: &Expr, span: Span, scope: &dyn Scope) -> Result<Value, Failure> {
         match op {
             UnaryOp::Not => self.bool(operand, scope).map(|bool| Value::Bool(!bool)),
             UnaryOp::Negate => {
@@ -199,7 +219,14 @@ impl Evaluation<'_> {
 
     /// `left op right`. A chain (`a + b + c`, however long) is walked from its leftmost operand up, so that its length
     /// costs no stack.
-    fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr, span: Span, scope: &dyn Scope) -> Outcome {
+    fn binary<'v>(
+        &mut self,
+        op: BinaryOp,
+        left: &'v Expr,
+        right: &'v Expr,
+        span: Span,
+        scope: &'v dyn Scope,
+    ) -> Outcome<'v> {
         let mut chain = Vec::new();
         let mut first = left;
         while let ExprKind::Binary { op, left, right } = &first.kind {
@@ -216,26 +243,61 @@ impl Evaluation<'_> {
         self.apply(op, (outcome, outcome_span), right, span, scope)
     }
 
-    fn apply(&mut self, op: BinaryOp, left: (Outcome, Span), right: &Expr, span: Span, scope: &dyn Scope) -> Outcome {
+    fn apply<'v>(
+        &mut self,
+        op: BinaryOp,
+        left: (Outcome<'v>, Span),
+        right: &'v Expr,
+        span: Span,
+        scope: &'v dyn Scope,
+    ) -> Outcome<'v> {
         let (left, left_span) = left;
         match op {
-            BinaryOp::And => self.logic(false, expect_bool(left, left_span), right, scope),
-            BinaryOp::Or => self.logic(true, expect_bool(left, left_span), right, scope),
+            BinaryOp::And => owned(self.logic(false, expect_bool(left, left_span), right, scope)),
+            BinaryOp::Or => owned(self.logic(true, expect_bool(left, left_span), right, scope)),
             BinaryOp::Coalesce => match left? {
-                Value::Null => self.eval(right, scope),
+                value if matches!(*value, Value::Null) => self.eval(right, scope),
                 value => Ok(value),
+            },
+            BinaryOp::In => match &right.kind {
+                ExprKind::List(items) if items.iter().all(|item| matches!(item, ListItem::Item(_))) => {
+                    owned(self.one_of(&*left?, items, right.span, scope))
+                }
+                _ => {
+                    let left = left?;
+                    let right = self.eval(right, scope)?;
+                    owned(ops::contains(&right, &left, self.budget).map(Value::Bool).map_err(|fault| fault.at(span)))
+                }
             },
             _ => {
                 let left = left?;
                 let right = self.eval(right, scope)?;
-                ops::binary(op, &left, &right, self.budget).map_err(|fault| fault.at(span))
+                owned(ops::binary(op, &left, &right, self.budget).map_err(|fault| fault.at(span)))
             }
         }
     }
 
+    /// `value in [a, b]`, without making the list. Each item is evaluated, for one of them may be an error.
+    fn one_of(&mut self, value: &Value, items: &[ListItem], span: Span, scope: &dyn Scope) -> Result<Value, Failure> {
+        self.pay(1, span)?;
+        let mut found = false;
+        for item in items {
+            let (ListItem::Item(expr) | ListItem::Spread(expr)) = item;
+            let item = self.eval(expr, scope)?;
+            found = found || ops::equals(&item, value, self.budget).map_err(|fault| fault.at(span))?;
+        }
+        Ok(Value::Bool(found))
+    }
+
     /// `&&` (decided by false) and `||` (decided by true). As in CEL, an operand that decides absorbs the other's error,
     /// whichever side it stands on. A used-up budget is absorbed by nothing.
-    fn logic(&mut self, decides: bool, left: Result<bool, EvalError>, right: &Expr, scope: &dyn Scope) -> Outcome {
+    fn logic(
+        &mut self,
+        decides: bool,
+        left: Result<bool, Failure>,
+        right: &Expr,
+        scope: &dyn Scope,
+    ) -> Result<Value, Failure> {
         match &left {
             Ok(left) if *left == decides => return Ok(Value::Bool(decides)),
             Err(error) if error.limit => return left.map(Value::Bool),
@@ -249,7 +311,14 @@ impl Evaluation<'_> {
         }
     }
 
-    fn call(&mut self, name: &str, receiver: Option<&Expr>, args: &[Expr], span: Span, scope: &dyn Scope) -> Outcome {
+    fn call(
+        &mut self,
+        name: &str,
+        receiver: Option<&Expr>,
+        args: &[Expr],
+        span: Span,
+        scope: &dyn Scope,
+    ) -> Result<Value, Failure> {
         let function =
             functions::function(name).ok_or_else(|| Fault::wrong(functions::unknown_function(name)).at(span))?;
         if let Some(problem) = function.arity_problem(receiver.is_some(), args.len()) {
@@ -262,7 +331,7 @@ impl Evaluation<'_> {
         function.call(&values, self.budget).map_err(|fault| fault.at(span))
     }
 
-    fn template(&mut self, parts: &[TemplatePart], span: Span, scope: &dyn Scope) -> Outcome {
+    fn template(&mut self, parts: &[TemplatePart], span: Span, scope: &dyn Scope) -> Result<Value, Failure> {
         let mut text = String::new();
         for part in parts {
             let (written, at) = match part {
@@ -278,18 +347,23 @@ impl Evaluation<'_> {
     }
 }
 
+/// A value that was made, and stands nowhere.
+fn owned<'v>(outcome: Result<Value, Failure>) -> Outcome<'v> {
+    outcome.map(Cow::Owned)
+}
+
 /// True or false, or an error that says what it is instead.
-fn expect_bool(outcome: Outcome, span: Span) -> Result<bool, EvalError> {
-    match outcome? {
-        Value::Bool(bool) => Ok(bool),
+fn expect_bool(outcome: Outcome, span: Span) -> Result<bool, Failure> {
+    match &*outcome? {
+        Value::Bool(bool) => Ok(*bool),
         other => {
-            let found = describe(&other);
+            let found = describe(other);
             Err(Fault::wrong(format!("a condition must be true or false, and this is {found}")).at(span))
         }
     }
 }
 
-fn wrong_spread(found: &Value, wanted: &str, empty: &str, expr: &Expr) -> EvalError {
+fn wrong_spread(found: &Value, wanted: &str, empty: &str, expr: &Expr) -> Failure {
     let name = path_text(expr).map_or_else(|| "this".to_owned(), |path| format!("`{path}`"));
     let hint = if matches!(found, Value::Null) { format!(": write `...(value ?? {empty})`") } else { String::new() };
     let found = describe(found);

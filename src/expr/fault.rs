@@ -2,6 +2,9 @@
 
 use super::{EvalError, Span};
 
+/// An error on its way out. It is in a box, since whatever hands on a value hands on the room for an error too.
+pub type Failure = Box<EvalError>;
+
 /// An error without a place: operators and functions work on values, and the evaluator knows where they stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -23,7 +26,7 @@ impl Fault {
     }
 
     /// The same at a place.
-    pub fn at(self, span: Span) -> EvalError {
-        EvalError { message: self.message, span, limit: self.limit }
+    pub fn at(self, span: Span) -> Failure {
+        Box::new(EvalError { message: self.message, span, limit: self.limit })
     }
 }

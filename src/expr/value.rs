@@ -9,6 +9,9 @@ use indexmap::IndexMap;
 /// A map that keeps the order in which its keys were written. Two maps with the same entries in another order are equal.
 pub type Map = IndexMap<Arc<str>, Value>;
 
+/// How many entries of an object are looked through one by one.
+const FEW: usize = 8;
+
 /// A value.
 #[derive(Clone, Debug, Default)]
 pub enum Value {
@@ -57,6 +60,10 @@ impl Value {
     /// The entry called `key`, where this is an object that has it.
     pub fn get(&self, key: &str) -> Option<&Value> {
         match self {
+            // To look at a few keys costs less than to hash one.
+            Self::Map(map) if map.len() <= FEW => {
+                map.iter().find(|(found, _)| &***found == key).map(|(_, value)| value)
+            }
             Self::Map(map) => map.get(key),
             _ => None,
         }

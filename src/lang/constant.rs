@@ -1,12 +1,14 @@
 //! What is known of an expression before anything runs: constants, and what policies mean by them.
 
+use std::borrow::Cow;
+
 use crate::expr::{Budget, EvalError, Expr, ExprKind, Scope, Value, evaluate};
 
 /// The names that stand where there are none.
 struct Nothing;
 
 impl Scope for Nothing {
-    fn lookup(&self, _name: &str) -> Option<Value> {
+    fn lookup(&self, _name: &str) -> Option<Cow<'_, Value>> {
         None
     }
 }

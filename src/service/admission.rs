@@ -2,6 +2,8 @@
 //!
 //! Invariant: pure. The same plan and the same words give the same values, in whatever process.
 
+use std::borrow::Cow;
+
 use crate::engine::code;
 use crate::expr::{Budget, FieldType, Map, ObjectType, Scope, Type, Value, evaluate};
 use crate::plan::{InputField, Plan};
@@ -12,7 +14,7 @@ use super::error::FieldError;
 struct NoNames;
 
 impl Scope for NoNames {
-    fn lookup(&self, _name: &str) -> Option<Value> {
+    fn lookup(&self, _name: &str) -> Option<Cow<'_, Value>> {
         None
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{Call, Function, both, global, method};
 use crate::expr::comprehension::sort_order;
+use crate::expr::eval::Budget;
 use crate::expr::fault::Fault;
 use crate::expr::size::check_result;
 use crate::expr::{Value, canonical_json, ops};
@@ -130,12 +131,22 @@ fn avg(call: &mut Call) -> Result<Value, Fault> {
 }
 
 fn extreme(call: &mut Call, least: bool) -> Result<Value, Fault> {
-    let items = if call.args.len() == 1 { call.list(0)? } else { call.args };
-    let Some(mut found) = items.first() else { return Ok(Value::Null) };
-    ops::compare(found, found, call.budget)?;
-    for item in &items[1..] {
-        call.budget.charge(1)?;
-        let order = ops::compare(item, found, call.budget)?;
+    match call.args {
+        [_] => extreme_of(call.list(0)?.iter(), least, call.budget),
+        args => extreme_of(args.iter().map(|value| &**value), least, call.budget),
+    }
+}
+
+fn extreme_of<'v>(
+    mut items: impl Iterator<Item = &'v Value>,
+    least: bool,
+    budget: &mut Budget,
+) -> Result<Value, Fault> {
+    let Some(mut found) = items.next() else { return Ok(Value::Null) };
+    ops::compare(found, found, budget)?;
+    for item in items {
+        budget.charge(1)?;
+        let order = ops::compare(item, found, budget)?;
         if if least { order.is_lt() } else { order.is_gt() } {
             found = item;
         }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: total. A function gives a value or an error for all arguments, and pays for what it touches.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -56,7 +57,7 @@ pub struct Function {
 /// A call: the receiver (where there is one) and the arguments, and who pays.
 pub(super) struct Call<'a> {
     name: &'static str,
-    args: &'a [Value],
+    args: &'a [Cow<'a, Value>],
     budget: &'a mut Budget,
 }
 
@@ -158,7 +159,7 @@ impl Function {
     }
 
     /// Calls it. The receiver comes first; the number of arguments was checked.
-    pub(super) fn call(&self, args: &[Value], budget: &mut Budget) -> Result<Value, Fault> {
+    pub(super) fn call(&self, args: &[Cow<Value>], budget: &mut Budget) -> Result<Value, Fault> {
         (self.run)(&mut Call { name: self.name, args, budget })
     }
 }
@@ -167,7 +168,7 @@ impl<'a> Call<'a> {
     /// The argument at a place, the receiver being the first; null where it was not given.
     fn arg(&self, at: usize) -> &'a Value {
         const ABSENT: &Value = &Value::Null;
-        self.args.get(at).unwrap_or(ABSENT)
+        self.args.get(at).map_or(ABSENT, |value| &**value)
     }
 
     fn has(&self, at: usize) -> bool {

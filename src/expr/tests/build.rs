@@ -1,5 +1,6 @@
 //! Short names for making trees.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::expr::{
@@ -11,8 +12,8 @@ use crate::expr::{
 pub struct Names(pub Map);
 
 impl Scope for Names {
-    fn lookup(&self, name: &str) -> Option<Value> {
-        self.0.get(name).cloned()
+    fn lookup(&self, name: &str) -> Option<Cow<'_, Value>> {
+        self.0.get(name).map(Cow::Borrowed)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Drafts of the JSON API, through text and back.
 
+use std::borrow::Cow;
+
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -12,7 +14,7 @@ use super::{told, toml};
 struct Nothing;
 
 impl Scope for Nothing {
-    fn lookup(&self, _name: &str) -> Option<Value> {
+    fn lookup(&self, _name: &str) -> Option<Cow<'_, Value>> {
         None
     }
 }

@@ -1,14 +1,16 @@
 //! Expressions, templates and types.
 
+use std::borrow::Cow;
+
 use crate::expr::{Budget, ExprKind, Scope, Value, evaluate};
 use crate::lang::{parse_expr, parse_template, parse_type};
 
 struct Names;
 
 impl Scope for Names {
-    fn lookup(&self, name: &str) -> Option<Value> {
+    fn lookup(&self, name: &str) -> Option<Cow<'_, Value>> {
         let json = serde_json::json!({ "x": 5, "s": "hi", "n": null, "o": { "a": { "b": 1 } }, "l": [1, 2, 3] });
-        json.get(name).cloned().map(Value::from_json)
+        json.get(name).cloned().map(Value::from_json).map(Cow::Owned)
     }
 }
 
