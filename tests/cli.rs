@@ -1,8 +1,10 @@
 //! The command line, on the real binary.
 
+use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use stepwell::lang::code_titles;
 use tempfile::TempDir;
 
 use crate::e2e::server::{BINARY, Backend, Program, TestServer, clean};
@@ -43,6 +45,100 @@ fn check_tells_good_files_from_bad_ones() {
     let lines = report["files"][0]["diagnostics"].as_array().unwrap().iter();
     assert!(lines.map(|one| &one["labels"][0]["line"]).any(|line| *line == 2), "{report}");
     assert_eq!(said(&stepwell(&folder, &["check", "nowhere"])).0, 2);
+}
+
+/// Runs a command with a text on standard input.
+fn stepwell_with(folder: &TempDir, args: &[&str], text: &str) -> (i32, String, String) {
+    let mut command = Command::new(BINARY);
+    clean(&mut command);
+    command.args(args).current_dir(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    said(&child.wait_with_output().unwrap())
+}
+
+#[test]
+fn check_reads_standard_input_under_its_name() {
+    let folder = folder(&[]);
+    assert_eq!(stepwell_with(&folder, &["check", "-"], GOOD), (0, "1 file: ok, 1 workflow\n".into(), String::new()));
+    let args = ["check", "-", "--stdin-name", "a/bad.toml", "--format", "json"];
+    let (code, out, _) = stepwell_with(&folder, &args, "name = \"bad\"\nnonsense = 1\n");
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &report["files"][0]["file"]), (1, &"a/bad.toml".into()));
+    assert_eq!(report["files"][0]["diagnostics"][0]["labels"][0]["file"], "a/bad.toml");
+    let (code, out, _) = stepwell_with(&folder, &["check", "-", "--stdin-name", "notes.md"], GOOD);
+    assert_eq!(code, 1);
+    assert!(out.contains("neither a .flow nor a .toml file"), "{out}");
+}
+
+const MISSPELT: &str = "workflow w {\n step say: log { mesage = \"ü\" }\n return { a: sya }\n}\n";
+
+#[test]
+fn check_annotates_for_github() {
+    let folder = folder(&[("a,b.flow", MISSPELT), ("good.flow", GOOD)]);
+    let (code, out, _) = said(&stepwell(&folder, &["check", ".", "--format", "github"]));
+    assert_eq!(code, 1);
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(
+        lines[0].starts_with("::error file=a%2Cb.flow,line=2,col=18,endLine=2,endColumn=24,title=E0302::"),
+        "{out}"
+    );
+    assert!(lines[0].contains("mesage") && lines[0].ends_with("help: did you mean `message`?"), "{out}");
+    assert_eq!(lines.last().unwrap(), &"2 files: 2 errors");
+    assert_eq!(lines.len(), 3);
+}
+
+#[test]
+fn check_writes_sarif_with_rules_places_and_changes() {
+    let folder = folder(&[("a b.flow", MISSPELT), ("two.flow", &format!("{GOOD}{GOOD}"))]);
+    let (code, out, _) = said(&stepwell(&folder, &["check", "a b.flow", "two.flow", "--format", "sarif"]));
+    assert_eq!(code, 1);
+    let document: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(document["version"], "2.1.0");
+    let run = &document["runs"][0];
+    let driver = &run["tool"]["driver"];
+    assert_eq!((&driver["name"], &driver["version"]), (&"stepwell".into(), &env!("CARGO_PKG_VERSION").into()));
+    let results = run["results"].as_array().unwrap();
+    for result in results {
+        let rule = &driver["rules"][usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert!(rule["shortDescription"]["text"].is_string() && rule["help"]["text"].is_string(), "{rule}");
+        assert_eq!(result["level"], "error");
+    }
+    let place = &results[0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "a%20b.flow");
+    let region = serde_json::json!({ "startLine": 2, "startColumn": 18, "endLine": 2, "endColumn": 24 });
+    assert_eq!(place["region"], region);
+    let change = &results[0]["fixes"][0]["artifactChanges"][0];
+    assert_eq!(change["replacements"][0]["deletedRegion"], region);
+    assert_eq!(change["replacements"][0]["insertedContent"]["text"], "message");
+    let twice = results.iter().find(|result| result["ruleId"] == "E0204").unwrap();
+    assert_eq!(twice["relatedLocations"][0]["physicalLocation"]["region"]["startLine"], 1);
+}
+
+#[test]
+fn explain_shows_the_page_of_a_code_and_lists_them_all() {
+    let folder = folder(&[]);
+    let (code, out, _) = said(&stepwell(&folder, &["explain", "E0203"]));
+    assert_eq!(code, 0);
+    assert!(out.starts_with("E0203: a field that the type does not have\n\n"), "{out}");
+    assert!(
+        out.contains("\nWrong:\n") && out.contains("\n    error[E0203]: unknown field") && out.contains("\nRight:\n"),
+        "{out}"
+    );
+    for written in ["e0203", "E203", "203"] {
+        assert_eq!(said(&stepwell(&folder, &["explain", written])).1, out);
+    }
+    let (_, all, _) = said(&stepwell(&folder, &["explain"]));
+    for (code, title) in code_titles() {
+        assert!(all.contains(&format!("  {code}  {title}\n")), "{code}");
+    }
+    let (code, _, err) = said(&stepwell(&folder, &["explain", "e0230"]));
+    assert_eq!(code, 2);
+    assert!(err.contains("there is no code `e0230`") && err.contains("did you mean `E0200`?"), "{err}");
+    let (_, out, _) = said(&stepwell(&folder, &["explain", "E0101", "--format", "json"]));
+    let page: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&page["code"], &page["chapter"]), (&"E0101".into(), &"Syntax".into()));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use stepwell::lang::explain::{Block, BlockKind, Page, pages, read_pages};
 use stepwell::lang::{
     Diagnostic, MAX_SOURCE_BYTES, MAX_STEPS, Notation, Source, builtin_task_types, code_titles, compile, render,
 };
@@ -18,58 +19,17 @@ const NOT_IN_TOML: &[&str] =
 /// Mistakes that can't be made in the language.
 const NOT_IN_FLOW: &[&str] = &["E0212", "E0309", "E0601", "E0602", "E0603", "E0604"];
 
-/// A fenced block: what stands after its fence, the text, and the lines of the page that the text takes.
-struct Block {
-    language: String,
-    text: String,
-    lines: std::ops::Range<usize>,
-}
-
-/// A section: a code, its title, its blocks.
-struct Section {
-    code: String,
-    title: String,
-    blocks: Vec<Block>,
-}
-
 fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diagnostics.md")
 }
 
-fn sections(page: &str) -> Vec<Section> {
-    let mut found: Vec<Section> = Vec::new();
-    let mut open: Option<(String, usize)> = None;
-    let lines: Vec<&str> = page.lines().collect();
-    for (at, line) in lines.iter().enumerate() {
-        match (line.strip_prefix("```"), &open) {
-            (Some(_), Some((language, start))) => {
-                let text = lines[*start..at].iter().map(|line| format!("{line}\n")).collect();
-                let block = Block { language: language.clone(), text, lines: *start..at };
-                found.last_mut().expect("a block belongs to a code").blocks.push(block);
-                open = None;
-            }
-            (Some(language), None) => open = Some((language.to_owned(), at + 1)),
-            (None, Some(_)) => {}
-            (None, None) => {
-                if let Some((code, title)) = line.strip_prefix("### ").and_then(|heading| heading.split_once(": ")) {
-                    found.push(Section { code: code.into(), title: title.into(), blocks: Vec::new() });
-                }
-            }
-        }
-    }
-    found
-}
-
-fn read() -> (String, Vec<Section>) {
-    let page = fs::read_to_string(path()).unwrap();
-    let sections = sections(&page);
-    (page, sections)
+fn read() -> String {
+    fs::read_to_string(path()).unwrap()
 }
 
 /// The notation of a block, and whether it is a wrong example.
-fn example(block: &Block) -> Option<(Notation, bool)> {
-    let (language, mark) = block.language.split_once(' ').unwrap_or((&block.language, ""));
-    Some((Notation::of_file_name(&format!("x.{language}"))?, mark == "error"))
+fn example(block: &Block<'_>) -> Option<(Notation, bool)> {
+    Some((Notation::of_file_name(&format!("x.{}", block.language))?, block.kind == BlockKind::Wrong))
 }
 
 fn source(notation: Notation, text: &str) -> Source {
@@ -116,12 +76,12 @@ fn drawn(source: &Source, found: &[Diagnostic]) -> String {
 }
 
 /// What each `text` block of a section must show, in order.
-fn expected(section: &Section, complaints: &mut Vec<String>) -> Vec<String> {
+fn expected(section: &Page<'_>, complaints: &mut Vec<String>) -> Vec<String> {
     let wrong = section.blocks.iter().filter_map(|block| match example(block) {
-        Some((notation, true)) => Some(compiled(source(notation, &block.text))),
+        Some((notation, true)) => Some(compiled(source(notation, block.text))),
         _ => None,
     });
-    let sources: Vec<_> = wrong.chain(written(&section.code)).collect();
+    let sources: Vec<_> = wrong.chain(written(section.code)).collect();
     for (source, found) in &sources {
         let others: Vec<_> = found.iter().filter(|one| one.code != section.code).map(|one| one.code).collect();
         if found.is_empty() || !others.is_empty() {
@@ -135,37 +95,36 @@ fn expected(section: &Section, complaints: &mut Vec<String>) -> Vec<String> {
 
 #[test]
 fn every_wrong_example_is_told_of_as_shown() {
-    let (page, sections) = read();
+    let document = read();
     let update = std::env::var_os("UPDATE").is_some();
     let mut complaints = Vec::new();
-    let mut lines: Vec<String> = page.lines().map(str::to_owned).collect();
-    for section in sections.iter().rev() {
+    let mut anew = document.clone();
+    for section in read_pages(&document).iter().rev() {
         let wanted = expected(section, &mut complaints);
-        let shown: Vec<&Block> = section.blocks.iter().filter(|block| block.language == "text").collect();
+        let shown: Vec<_> = section.blocks.iter().filter(|block| block.kind == BlockKind::Shown).collect();
         if shown.len() != wanted.len() {
             complaints.push(format!("{}: {} wrong examples, {} shown", section.code, wanted.len(), shown.len()));
         }
         for (block, wanted) in shown.iter().zip(&wanted).rev() {
             if update {
-                lines.splice(block.lines.clone(), wanted.lines().map(str::to_owned));
+                anew.replace_range(block.place.clone(), wanted);
             } else if block.text != *wanted {
                 complaints.push(format!("{} shows\n{}\nand not\n{wanted}", section.code, block.text));
             }
         }
     }
     if update {
-        fs::write(path(), lines.join("\n") + "\n").unwrap();
+        fs::write(path(), anew).unwrap();
     }
     assert!(complaints.is_empty(), "{}\nif this is right: UPDATE=1 cargo test diagnostics", complaints.join("\n"));
 }
 
 #[test]
 fn every_code_has_its_section_with_a_wrong_and_a_right_example() {
-    let (_, sections) = read();
-    let found: Vec<_> = sections.iter().map(|section| (&*section.code, &*section.title)).collect();
+    let found: Vec<_> = pages().iter().map(|page| (page.code, page.title)).collect();
     assert_eq!(found, code_titles().collect::<Vec<_>>());
-    for section in &sections {
-        let code = &*section.code;
+    for section in pages() {
+        let code = section.code;
         if !written(code).is_empty() {
             continue;
         }
@@ -178,10 +137,10 @@ fn every_code_has_its_section_with_a_wrong_and_a_right_example() {
 
 #[test]
 fn every_right_example_compiles_and_is_not_warned_of() {
-    for section in read().1 {
+    for section in pages() {
         for block in &section.blocks {
             let Some((notation, false)) = example(block) else { continue };
-            let (source, found) = compiled(source(notation, &block.text));
+            let (source, found) = compiled(source(notation, block.text));
             assert!(found.is_empty(), "{}\n{}", section.code, drawn(&source, &found));
         }
     }
@@ -190,11 +149,11 @@ fn every_right_example_compiles_and_is_not_warned_of() {
 #[test]
 fn messages_are_in_the_style_of_the_house() {
     let mut seen = BTreeMap::new();
-    for section in read().1 {
+    for section in pages() {
         for block in section.blocks.iter().filter(|block| matches!(example(block), Some((_, true)))) {
             let Some((notation, _)) = example(block) else { continue };
-            for one in compiled(source(notation, &block.text)).1 {
-                seen.insert(one.message.clone(), section.code.clone());
+            for one in compiled(source(notation, block.text)).1 {
+                seen.insert(one.message.clone(), section.code);
                 for text in [Some(&one.message), one.help.as_ref()].into_iter().flatten() {
                     let capital = text.chars().next().is_some_and(char::is_uppercase);
                     assert!(!text.is_empty() && !capital && !text.ends_with('.'), "{}: {text}", section.code);

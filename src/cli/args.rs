@@ -35,6 +35,9 @@ pub(super) enum Command {
     /// Check files of workflows, and show everything that is wrong with them
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// Say what a code of the compiler means, with a wrong and a right example
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
     /// Show the settings in force, and where each comes from
     #[command(after_help = CONFIG_EXAMPLES)]
     Config(Box<ConfigArgs>),
@@ -75,8 +78,17 @@ Examples:
 const CHECK_EXAMPLES: &str = "\
 Examples:
   stepwell check workflows/                     every .flow and .toml file below it
+  stepwell check . && git push                  exit code 1 where something is wrong
   stepwell check order.flow --format json       for a program
-  stepwell check . && git push                  exit code 1 where something is wrong";
+  stepwell check workflows --format github      annotations in a pull request
+  stepwell check workflows --format sarif > stepwell.sarif
+  stepwell check - --stdin-name order.toml < order.toml";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  stepwell explain E0203                        also e0203, E203 or 203
+  stepwell explain                              every code with its title
+  stepwell explain E0203 --format json          for an editor";
 
 const CONFIG_EXAMPLES: &str = "\
 Examples:
@@ -96,13 +108,48 @@ pub(super) enum Format {
     Json,
 }
 
+/// How diagnostics are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum CheckFormat {
+    /// Drawn, for people
+    #[value(alias = "text")]
+    Human,
+    /// What the API's compile call gives, by file
+    Json,
+    /// Workflow commands, which GitHub shows as annotations
+    Github,
+    /// SARIF 2.1.0, for code scanning and editors
+    Sarif,
+}
+
+/// What standard input is called.
+#[derive(Debug, Args)]
+pub(super) struct StdinName {
+    /// What standard input is called in what is said of it; the ending tells the notation
+    #[arg(long = "stdin-name", value_name = "FILE", default_value = "stdin.flow")]
+    pub name: PathBuf,
+}
+
 /// `stepwell check`.
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
-    /// Files, and folders to look through
-    #[arg(required = true, value_name = "FILE|DIR")]
+    /// Files, and folders to look through; `-` is standard input
+    #[arg(required = true, value_name = "FILE|DIR|-")]
     pub paths: Vec<PathBuf>,
     /// How the diagnostics are written
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: CheckFormat,
+    #[command(flatten)]
+    pub stdin: StdinName,
+}
+
+/// `stepwell explain`.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The code, as a diagnostic shows it in brackets [default: list all]
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+    /// How it is written
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
 }

@@ -19,6 +19,7 @@ fn wanted(terminal: bool, set: impl Fn(&str) -> bool) -> bool {
 /// How a word is painted.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Paint {
+    Bold,
     Dim,
     Red,
     Green,
@@ -30,6 +31,7 @@ impl Paint {
     /// The word, painted where `color` is on.
     pub fn on(self, text: &str, color: bool) -> String {
         let code = match self {
+            Self::Bold => "1",
             Self::Dim => "2",
             Self::Red => "31",
             Self::Green => "32",

@@ -7,10 +7,12 @@ mod args;
 mod check;
 mod color;
 mod config;
+mod explain;
 mod openapi;
 mod output;
 mod run;
 mod serve;
+mod source;
 
 use std::process::ExitCode;
 
@@ -55,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Openapi => openapi::run(),
         Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Config(args) => config::run(&args),
     };
     exit.into()

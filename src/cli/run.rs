@@ -23,9 +23,9 @@ use crate::service::{Handlers, Service, ServiceError, StartRequest, Upload};
 
 use super::Exit;
 use super::args::{Format, RunArgs};
-use super::check::{Unread, read_source};
 use super::color;
 use super::output;
+use super::source::{Unread, read_file};
 
 use folder::Folder;
 use shows::Shows;
@@ -87,7 +87,7 @@ pub(super) fn run(args: &RunArgs) -> Exit {
 }
 
 async fn prepare_and_run(args: &RunArgs, loaded: &Loaded) -> Result<Exit, Trouble> {
-    let source = read_source(&args.file).map_err(|unread| unreadable(args, unread))?;
+    let source = read_file(&args.file).map_err(|unread| unreadable(args, unread))?;
     let workflow = workflow_of(args, &source)?;
     let input = input::read(&args.input).map_err(|(message, help)| Trouble::Usage(message, Some(help)))?;
     let folder =
@@ -197,7 +197,7 @@ async fn publish_siblings(service: &Arc<Service>, file: &Path) {
     paths.sort();
     let own = file.file_name();
     for path in paths.iter().filter(|path| path.file_name() != own).take(MAX_SIBLINGS) {
-        if let Ok(source) = read_source(path) {
+        if let Ok(source) = read_file(path) {
             let _ = service.source_publish(upload(source)).await;
         }
     }

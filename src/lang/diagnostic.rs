@@ -32,6 +32,17 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// The way out.
     pub help: Option<String>,
+    /// The way out as a change of the source, where there is one that is likely meant.
+    pub fix: Option<Box<Fix>>,
+}
+
+/// A change that puts a mistake right: other words in place of those at the first place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// What is written.
+    pub from: String,
+    /// What is meant.
+    pub to: String,
 }
 
 /// A place and what is to be said of it.
@@ -47,7 +58,7 @@ impl Diagnostic {
     /// An error at `span`.
     pub fn error(code: &'static str, message: impl Into<String>, span: Span) -> Self {
         let label = Label { span, text: String::new() };
-        Self { code, severity: Severity::Error, message: message.into(), labels: vec![label], help: None }
+        Self { code, severity: Severity::Error, message: message.into(), labels: vec![label], help: None, fix: None }
     }
 
     /// A warning at `span`.
@@ -74,6 +85,13 @@ impl Diagnostic {
     pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label { span, text: text.into() });
         self
+    }
+
+    /// Says that one word is written where another is meant.
+    #[must_use]
+    pub fn meant(mut self, written: &str, meant: &str) -> Self {
+        self.fix = Some(Box::new(Fix { from: written.to_owned(), to: meant.to_owned() }));
+        self.help(format!("did you mean `{meant}`?"))
     }
 
     /// Says the way out.

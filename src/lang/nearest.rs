@@ -21,7 +21,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 pub fn did_you_mean<'a>(error: Diagnostic, word: &str, known: impl IntoIterator<Item = &'a str>) -> Diagnostic {
     let known: Vec<&str> = known.into_iter().collect();
     if let Some(name) = nearest(word, known.iter().copied()) {
-        return error.help(format!("did you mean `{name}`?"));
+        return error.meant(word, name);
     }
     if known.is_empty() || known.len() > 16 {
         return error;

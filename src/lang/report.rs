@@ -18,6 +18,9 @@ pub struct Report {
     /// The way out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    /// The way out as a change of the source, where there is one that is likely meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<ReportFix>,
 }
 
 /// A place. Lines and columns count from 1; columns are characters; the end is the character after the last.
@@ -37,6 +40,21 @@ pub struct ReportLabel {
     pub text: String,
 }
 
+/// A change: `text` in place of what stands there, in the file of the first place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportFix {
+    /// The line of the first character that goes.
+    pub line: u32,
+    /// The column of the first character that goes.
+    pub column: u32,
+    /// The line of the end.
+    pub end_line: u32,
+    /// The column of the end.
+    pub end_column: u32,
+    /// What stands there instead.
+    pub text: String,
+}
+
 /// The diagnostics of a source with lines and columns.
 pub fn report(source: &Source, diagnostics: &[Diagnostic]) -> Vec<Report> {
     let lines = line_starts(&source.text);
@@ -51,8 +69,25 @@ pub fn report(source: &Source, diagnostics: &[Diagnostic]) -> Vec<Report> {
         message: diagnostic.message.clone(),
         labels: diagnostic.labels.iter().map(label).collect(),
         help: diagnostic.help.clone(),
+        fix: fix(source, &lines, diagnostic),
     };
     diagnostics.iter().map(one).collect()
+}
+
+/// The change, where what it takes away stands at the first place, be it in quotes: text with escapes may stand there
+/// otherwise than it reads.
+fn fix(source: &Source, lines: &[usize], diagnostic: &Diagnostic) -> Option<ReportFix> {
+    let (fix, span) = (diagnostic.fix.as_ref()?, diagnostic.labels.first()?.span);
+    let (start, end) = (span.start as usize, span.end as usize);
+    let written = source.text.get(start..end)?;
+    let quotes = match written.strip_suffix(['"', '\'']) {
+        _ if written == fix.from => 0,
+        Some(inner) if inner.get(1..) == Some(&*fix.from) => 1,
+        _ => return None,
+    };
+    let (line, column) = position(&source.text, lines, start + quotes);
+    let (end_line, end_column) = position(&source.text, lines, end - quotes);
+    Some(ReportFix { line, column, end_line, end_column, text: fix.to.clone() })
 }
 
 /// The byte at which each line begins.
@@ -86,6 +121,20 @@ mod tests {
         let label = &found[0].labels[0];
         assert_eq!((label.line, label.column, label.end_line, label.end_column), (2, 4, 2, 6));
         assert_eq!((&*label.file, &*label.text), ("a.flow", "here"));
+    }
+
+    #[test]
+    fn a_change_is_given_where_the_word_stands_as_it_reads() {
+        let change = |text: &str, span: Span| {
+            let source = Source { name: "a".into(), notation: Notation::Flow, text: text.into() };
+            let found = report(&source, &[Diagnostic::error("E0001", "wrong", span).meant("stat", "state")]);
+            found[0].fix.clone().map(|fix| (fix.line, fix.column, fix.end_column, fix.text))
+        };
+        let state = || "state".to_owned();
+        assert_eq!(change("a\né.stat", Span::new(5, 9)), Some((2, 3, 7, state())));
+        assert_eq!(change("\"stat\"", Span::new(0, 6)), Some((1, 2, 6, state())));
+        assert_eq!(change("\"\\u{73}tat\"", Span::new(0, 11)), None);
+        assert_eq!(change("x", Span::new(90, 99)), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use poem_openapi::Object;
 use poem_openapi::types::Example;
 use serde::Serialize;
 
-use crate::lang::{Report, ReportLabel, Severity, report};
+use crate::lang::{Report, ReportFix, ReportLabel, Severity, report};
 use crate::service::{Published, PublishedWorkflow, SourceStatus, Validated};
 
 use super::value::{JsonDto, MomentDto};
@@ -42,6 +42,24 @@ pub struct DiagnosticDto {
     pub labels: Vec<LabelDto>,
     /// The way out.
     pub help: Option<String>,
+    /// The way out as a change of the source, where there is one that is likely meant.
+    pub fix: Option<FixDto>,
+}
+
+/// A change: `text` in place of what stands there, in the file of the first place.
+#[derive(Clone, Debug, Serialize, Object)]
+#[oai(rename = "DiagnosticFix")]
+pub struct FixDto {
+    /// The line.
+    pub line: u32,
+    /// The column, in characters.
+    pub column: u32,
+    /// The line of the end.
+    pub end_line: u32,
+    /// The column of the end.
+    pub end_column: u32,
+    /// What stands there instead.
+    pub text: String,
 }
 
 impl Example for DiagnosticDto {
@@ -60,6 +78,7 @@ impl Example for DiagnosticDto {
             message: "unknown field `stat` on the output of `charge`".to_owned(),
             labels: vec![label],
             help: Some("did you mean `state`?".to_owned()),
+            fix: Some(FixDto { line: 41, column: 22, end_line: 41, end_column: 26, text: "state".to_owned() }),
         }
     }
 }
@@ -77,6 +96,12 @@ impl From<ReportLabel> for LabelDto {
     }
 }
 
+impl From<ReportFix> for FixDto {
+    fn from(fix: ReportFix) -> Self {
+        Self { line: fix.line, column: fix.column, end_line: fix.end_line, end_column: fix.end_column, text: fix.text }
+    }
+}
+
 impl From<Report> for DiagnosticDto {
     fn from(report: Report) -> Self {
         let severity = match report.severity {
@@ -89,6 +114,7 @@ impl From<Report> for DiagnosticDto {
             message: report.message,
             labels: report.labels.into_iter().map(LabelDto::from).collect(),
             help: report.help,
+            fix: report.fix.map(FixDto::from),
         }
     }
 }

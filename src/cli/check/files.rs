@@ -1,10 +1,9 @@
-//! Which files hold workflows, and how they are read.
+//! Which files hold workflows.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::lang::{MAX_SOURCE_BYTES, Notation, Refused, Source};
+use crate::cli::source::{is_stdin, notation};
 
 /// `.toml` files that are no workflows, by what they are called.
 const OTHERS: &[&str] = &[
@@ -36,7 +35,9 @@ type Complaint = (String, String);
 pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Complaint> {
     let mut found = Vec::new();
     for path in paths {
-        if path.is_dir() {
+        if is_stdin(path) {
+            found.push(path.clone());
+        } else if path.is_dir() {
             walk(path, 0, &mut found);
         } else if !path.exists() {
             return Err((format!("there is no `{}`", path.display()), "name a file or a folder".to_owned()));
@@ -70,39 +71,5 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
         } else if path.is_file() && notation(&path).is_some() && !OTHERS.contains(&&*name) {
             found.push(path);
         }
-    }
-}
-
-fn notation(path: &Path) -> Option<Notation> {
-    Notation::of_file_name(&path.file_name()?.to_string_lossy())
-}
-
-/// Why a file is no source.
-pub(in crate::cli) enum Unread {
-    /// It can't be read.
-    Failed(String),
-    /// It is no text, or too large.
-    Refused(Box<Refused>),
-}
-
-/// Reads a file as a source.
-pub(in crate::cli) fn read_source(path: &Path) -> Result<Source, Unread> {
-    let failed = |error: std::io::Error| Unread::Failed(reason(&error));
-    let other = || Unread::Failed("it is neither a .flow nor a .toml file".to_owned());
-    let notation = notation(path).ok_or_else(other)?;
-    let name = path.display().to_string();
-    let size = usize::try_from(fs::metadata(path).map_err(failed)?.len()).unwrap_or(usize::MAX);
-    if size > MAX_SOURCE_BYTES {
-        return Err(Unread::Refused(Source::too_large(&name, notation, size)));
-    }
-    let bytes = fs::read(path).map_err(failed)?;
-    Source::from_bytes(&name, notation, &bytes).map_err(Unread::Refused)
-}
-
-fn reason(error: &std::io::Error) -> String {
-    match error.kind() {
-        ErrorKind::NotFound => "there is no such file".to_owned(),
-        ErrorKind::PermissionDenied => "it may not be read".to_owned(),
-        _ => format!("can't read it: {error}"),
     }
 }

@@ -16,8 +16,8 @@ use crate::lang::nearest::{did_you_mean, nearest};
 
 use super::Checker;
 use super::codes::{
-    ALWAYS_FAILS, DASH_IN_EXPRESSION, DUPLICATE_KEY, NOT_SUPPORTED, NOT_YET_RUN, OUT_OF_SCOPE, UNKNOWN_FUNCTION,
-    UNKNOWN_NAME, WRONG_ARITY,
+    ALWAYS_FAILS, DASH_IN_EXPRESSION, DUPLICATE_KEY, NOT_SUPPORTED, NOT_YET_RUN, OUT_OF_SCOPE, UNKNOWN_NAME,
+    WRONG_ARITY,
 };
 use super::declared::Kind;
 use super::scope::{Found, kept};
@@ -212,11 +212,7 @@ impl Checker<'_> {
 
     fn call(&mut self, name: &str, has_receiver: bool, args: usize, span: Span) {
         let Some(known) = function(name) else {
-            let error = Diagnostic::error(UNKNOWN_FUNCTION, format!("unknown function `{name}`"), span);
-            self.tell(match super::functions::instead_of(name) {
-                Some(help) => error.help(help),
-                None => error,
-            });
+            self.tell(super::functions::unknown_function(name, span));
             return;
         };
         if let Some(message) = wrong_call(known, has_receiver, args) {
@@ -282,7 +278,7 @@ impl Checker<'_> {
             let known = self.scopes.names().chain(roots).chain(locals).filter(|_| search);
             let near = nearest(name, known).map(str::to_owned);
             match near {
-                Some(near) => self.tell(error.help(format!("did you mean `{near}`?"))),
+                Some(near) => self.tell(error.meant(name, &near)),
                 // A statement that is not read may have declared it.
                 None if self.declared.may_declare(name) => {}
                 None => self.tell(error),

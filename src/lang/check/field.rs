@@ -27,8 +27,7 @@ impl Checker<'_> {
             Look::Absent => {
                 let error = unknown_field(inner, name, span);
                 // A statement that is not read may have declared it, unless it is near to what is there.
-                let meant = error.help.as_deref().is_some_and(|help| help.starts_with("did you mean"));
-                if meant || !self.declared.may_declare(name) {
+                if error.fix.is_some() || !self.declared.may_declare(name) {
                     self.tell(error);
                 }
                 Type::Any
@@ -71,7 +70,7 @@ fn unknown_field(base: &Type, name: &str, span: Span) -> Diagnostic {
         Type::Union(members) => {
             let known: Vec<&str> = members.iter().flat_map(names).collect();
             match nearest(name, known.iter().copied()) {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
+                Some(near) => error.meant(name, near),
                 None => error.label(format!("this is `{base}`")),
             }
         }

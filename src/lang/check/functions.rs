@@ -1,7 +1,10 @@
 //! What to call instead of a function that does not exist: other languages have other names.
 
-use crate::expr::functions;
+use crate::expr::{Span, functions};
+use crate::lang::Diagnostic;
 use crate::lang::nearest::nearest;
+
+use super::codes::UNKNOWN_FUNCTION;
 
 /// Names of other languages, and ours.
 const FOREIGN: &[(&[&str], &str)] = &[
@@ -38,16 +41,20 @@ const NOTHING: &[(&[&str], &str)] = &[
     (&["coalesce", "default", "ifnull"], "write `value ?? other`"),
 ];
 
-/// What to write instead of `name`.
-pub fn instead_of(name: &str) -> Option<String> {
+/// Tells that there is no function `name`, and what to write instead.
+pub fn unknown_function(name: &str, span: Span) -> Diagnostic {
+    let error = Diagnostic::error(UNKNOWN_FUNCTION, format!("unknown function `{name}`"), span);
     let named = |names: &[&str]| names.iter().any(|other| other.eq_ignore_ascii_case(name));
     if let Some((_, help)) = NOTHING.iter().find(|(names, _)| named(names)) {
-        return Some((*help).to_owned());
+        return error.help(*help);
     }
     let known =
         functions().iter().flat_map(|function| std::iter::once(&function.name).chain(function.aliases)).copied();
     let foreign = FOREIGN.iter().find(|(names, _)| named(names)).map(|(_, ours)| *ours);
-    foreign.or_else(|| nearest(name, known)).map(|near| format!("did you mean `{near}`?"))
+    match foreign.or_else(|| nearest(name, known)) {
+        Some(near) => error.meant(name, near),
+        None => error,
+    }
 }
 
 #[cfg(test)]
@@ -63,7 +70,8 @@ mod tests {
             assert!(names.iter().all(|name| function(name).is_none()), "{names:?}");
         }
         assert!(NOTHING.iter().flat_map(|(names, _)| *names).all(|name| function(name).is_none()));
-        assert_eq!(instead_of("toUpperCase").as_deref(), Some("did you mean `upper`?"));
-        assert_eq!(instead_of("startWith").as_deref(), Some("did you mean `startsWith`?"));
+        let help = |name| unknown_function(name, Span::default()).help;
+        assert_eq!(help("toUpperCase").as_deref(), Some("did you mean `upper`?"));
+        assert_eq!(help("startWith").as_deref(), Some("did you mean `startsWith`?"));
     }
 }

@@ -39,7 +39,7 @@ impl Checker<'_> {
         let error = Diagnostic::error(UNKNOWN_TASK_TYPE, format!("unknown task type `{name}`"), step.task_type.span);
         let known: Vec<&str> = self.types.iter().map(|known| &*known.name).collect();
         match nearest(name, known) {
-            Some(near) => self.tell(error.help(format!("did you mean `{near}`?"))),
+            Some(near) => self.tell(error.meant(name, near)),
             None if self.workflow.flat => self.tell(error.help("a handler must be registered under that name")),
             None => self.tell(error.help(format!("a remote handler is declared: `task {name} {{ config {{ … }} }}`"))),
         }

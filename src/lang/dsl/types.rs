@@ -183,7 +183,7 @@ fn suggest_type(error: Diagnostic, name: &str) -> Diagnostic {
     let alias = ALIASES.iter().find(|(alias, _)| *alias == lower).map(|(_, ty)| *ty);
     let known = NAMES.iter().map(|(name, _)| *name).chain(["list", "map"]);
     match alias.or_else(|| nearest(&lower, known)) {
-        Some(close) => error.help(format!("did you mean `{close}`?")),
+        Some(close) => error.meant(name, close),
         None => {
             error.help("the types are `string int number bool null duration timestamp any list<T> map<T> { name: T }`")
         }
