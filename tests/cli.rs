@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use stepwell::lang::code_titles;
+use stepwell::lang::{builtin_task_types, code_titles, toml_schema};
 use tempfile::TempDir;
 
 use crate::e2e::server::{BINARY, Backend, Program, TestServer, clean};
@@ -142,6 +142,13 @@ fn explain_shows_the_page_of_a_code_and_lists_them_all() {
 }
 
 #[test]
+fn schema_is_the_one_of_the_flat_notation() {
+    let (code, out, _) = said(&stepwell(&folder(&[]), &["schema"]));
+    let schema: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, schema), (0, toml_schema(&builtin_task_types())));
+}
+
+#[test]
 fn run_shows_steps_and_result() {
     let folder = folder(&[("good.flow", GOOD)]);
     let (code, out, err) = said(&stepwell(&folder, &["run", "good.flow", "--input", r#"{"who": "you"}"#]));
@@ -184,7 +191,7 @@ fn config_masks_passwords_and_says_from_where() {
 #[test]
 fn a_closed_pipe_is_no_failure() {
     let folder = folder(&[]);
-    for command in ["openapi", "config", "--help"] {
+    for command in ["openapi", "config", "schema", "explain", "--help"] {
         let mut child = Command::new(BINARY)
             .arg(command)
             .current_dir(folder.path())

@@ -26,6 +26,7 @@ mod queue_redis;
 mod runtime;
 mod runtime_faults;
 mod runtime_simulation;
+mod schema;
 mod sim;
 mod store;
 mod store_commit;

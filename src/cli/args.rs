@@ -38,6 +38,9 @@ pub(super) enum Command {
     /// Say what a code of the compiler means, with a wrong and a right example
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
+    /// Print the JSON Schema of the TOML notation, for editors
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema,
     /// Show the settings in force, and where each comes from
     #[command(after_help = CONFIG_EXAMPLES)]
     Config(Box<ConfigArgs>),
@@ -89,6 +92,11 @@ Examples:
   stepwell explain E0203                        also e0203, E203 or 203
   stepwell explain                              every code with its title
   stepwell explain E0203 --format json          for an editor";
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  stepwell schema > stepwell.schema.json        then, as the first line of a workflow in TOML:
+  #:schema ./stepwell.schema.json               for taplo and Even Better TOML";
 
 const CONFIG_EXAMPLES: &str = "\
 Examples:

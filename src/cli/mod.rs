@@ -11,6 +11,7 @@ mod explain;
 mod openapi;
 mod output;
 mod run;
+mod schema;
 mod serve;
 mod source;
 
@@ -58,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Openapi => openapi::run(),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Schema => schema::run(),
         Command::Config(args) => config::run(&args),
     };
     exit.into()

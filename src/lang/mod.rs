@@ -17,6 +17,7 @@ mod lower;
 mod nearest;
 mod render;
 mod report;
+mod schema;
 mod source;
 mod statements;
 #[cfg(test)]
@@ -36,4 +37,5 @@ pub use dsl::{MAX_EXPR_DEPTH, parse_expr, parse_flow, parse_template, parse_type
 pub use lower::lower;
 pub use render::render;
 pub use report::{Report, ReportFix, ReportLabel, report};
+pub use schema::toml_schema;
 pub use source::{MAX_NESTING, MAX_SOURCE_BYTES, MAX_STEPS, Notation, Refused, Source};

@@ -22,6 +22,8 @@ mod target;
 mod words;
 mod workflow;
 
+pub(super) use fit::must_be_there;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -22,6 +22,9 @@ use super::codes::NESTED_TOO_DEEP;
 use super::nearest::did_you_mean;
 use super::{Diagnostic, MAX_NESTING, Source};
 
+#[cfg(test)]
+pub(super) use {policy::RETRY_KEYS, step::KEYS as STEP_KEYS, workflow::KEYS as WORKFLOW_KEYS};
+
 /// A key and its value.
 type Entry<'a, 'i> = (&'a Spanned<DeString<'i>>, &'a Spanned<DeValue<'i>>);
 

@@ -10,7 +10,7 @@ use super::text::Place;
 use super::{Reader, entries, key_name, span_of};
 
 /// The keys of a `retry` table.
-const RETRY_KEYS: &[&str] = &["max", "backoff", "factor", "jitter", "unless", "only"];
+pub const RETRY_KEYS: &[&str] = &["max", "backoff", "factor", "jitter", "unless", "only"];
 
 fn policy(keyword: Name, value: Span, kind: PolicyKind) -> Policy {
     Policy { kind, span: keyword.span.to(value), keyword }

@@ -10,7 +10,7 @@ use super::workflow::{name_expr, other_policy};
 use super::{Reader, entries, get, key_name, span_of};
 
 /// The keys of a step.
-const KEYS: &[&str] =
+pub const KEYS: &[&str] =
     &["name", "task", "with", "timeout", "retry", "after", "when", "for_each", "parallel", "queue", "output"];
 
 /// Keys that the language has and this version does not run.

@@ -11,7 +11,7 @@ use crate::lang::ast::{Attribute, Field, Name, ParallelMode, Policy, PolicyKind,
 use super::{Reader, entries, get, key_name, span_of};
 
 /// The keys of a workflow.
-const KEYS: &[&str] =
+pub const KEYS: &[&str] =
     &["name", "description", "labels", "metadata", "timeout", "retry", "input", "settings", "output", "step", "on"];
 
 impl Reader<'_> {
