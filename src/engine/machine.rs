@@ -74,6 +74,9 @@ impl<'a> Machine<'a> {
 
     fn visit(&mut self, place: Place, attempt: Attempt) {
         let plan = self.plan;
+        if let Some(entered) = &mut self.state.entered {
+            entered[place.node.0 as usize] = true;
+        }
         match &plan.node(place.node).kind {
             NodeKind::Block { .. } => {
                 let frame = self.open(place, FrameKind::Block);

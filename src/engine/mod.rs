@@ -4,6 +4,7 @@
 //! execution, the path and the attempt. Every pair of state and event has an answer, and the illegal ones are a typed
 //! refusal that changes nothing. Recovery feeds recorded rows through the same function.
 
+mod admission;
 mod builtin;
 mod effect;
 mod error;
@@ -18,6 +19,7 @@ mod state;
 mod step;
 mod transition;
 
+pub use admission::Admission;
 pub use effect::{CacheKey, CacheWrite, ChildStart, Dispatch, Effects, EventWait, Rate, Stop, Timer, TimerTarget};
 pub use error::{StepError, code};
 pub use event::{Event, Outcome, Refusal};

@@ -67,6 +67,8 @@ pub struct ExecutionState {
     pub(super) waiting: HashMap<StepPath, FrameId>,
     /// Rows that a replay takes results from rather than working them out again; empty otherwise.
     pub(super) recorded: Recorded,
+    /// The nodes that were entered, where somebody watches: tests of workflows, for what they cover.
+    pub(super) entered: Option<Vec<bool>>,
 }
 
 /// A node that was entered and is not settled.
@@ -206,7 +208,18 @@ impl ExecutionState {
             scopes,
             waiting: HashMap::new(),
             recorded: Recorded::default(),
+            entered: None,
         }
+    }
+
+    /// Keeps, from here on, which nodes are entered.
+    pub fn watch_nodes(&mut self, plan: &Plan) {
+        self.entered = Some(vec![false; plan.nodes.len()]);
+    }
+
+    /// For each node of the plan whether it was entered since [`Self::watch_nodes`].
+    pub fn entered(&self) -> &[bool] {
+        self.entered.as_deref().unwrap_or_default()
     }
 
     /// Its id.

@@ -39,6 +39,16 @@ impl Type {
     }
 }
 
+/// A path below another: `input` and `items[2]` are `input.items[2]`.
+pub fn path_under(root: &str, path: &str) -> String {
+    match (root, path) {
+        (root, "") => root.to_owned(),
+        ("", path) => path.to_owned(),
+        (root, path) if path.starts_with('[') => format!("{root}{path}"),
+        (root, path) => format!("{root}.{path}"),
+    }
+}
+
 /// A part of the path to where the check is.
 enum Part {
     Field(Arc<str>),

@@ -26,7 +26,7 @@ mod types;
 mod value;
 
 pub use access::nearest;
-pub use admit::Mismatch;
+pub use admit::{Mismatch, path_under};
 pub use ast::{BinaryOp, Expr, ExprKind, ListItem, MacroKind, ObjectEntry, TemplatePart, UnaryOp};
 pub use canonical::canonical_json;
 pub use duration::{duration_text, parse_duration};
