@@ -28,8 +28,6 @@ pub struct File {
     pub tasks: Vec<TaskDecl>,
     /// `test "…" for WORKFLOW { … }`.
     pub tests: Vec<Test>,
-    /// Items of the language that this compiler does not run yet (`test`): reported by `check`.
-    pub reserved: Vec<Name>,
 }
 
 /// `workflow NAME { … }`.
@@ -140,10 +138,9 @@ pub enum StmtKind {
     Return(Option<Expr>),
     /// `fail message [code C] [cause E]`.
     Fail { message: Expr, code: Option<Expr>, cause: Option<Expr> },
-    /// A statement of the language that this compiler does not run yet (`match`, `try`, …): reported by `check`.
-    /// An empty keyword is a statement that could not be read: it is reported already, and what it declares is not known.
-    /// `words` holds every name in it, as expressions write it: what it may have declared is not unknown.
-    Reserved { keyword: Name, words: Vec<Arc<str>> },
+    /// A statement that could not be read: it is reported already. `words` holds every name in it, as expressions write it:
+    /// what it may have declared is not unknown.
+    Unread { words: Vec<Arc<str>> },
 }
 
 /// `step NAME: TYPE { … }`.
@@ -353,7 +350,7 @@ pub enum PolicyKind {
     Concurrency { key: Expr, limit: Expr, otherwise: Option<Name> },
     /// `keep D`, of a workflow: how long events wait for it.
     Keep(Expr),
-    /// A policy of the language that this compiler does not run yet, or a word that is none: reported by `check`.
+    /// A word that begins no policy: reported by `check`.
     Other,
 }
 

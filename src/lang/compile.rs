@@ -35,7 +35,7 @@ pub fn compile(source: &Source, task_types: &TaskTypes) -> Compiled {
         Notation::Flow => parse_flow(source),
         Notation::Toml => parse_toml(source),
     };
-    if file.workflows.is_empty() && diagnostics.is_empty() {
+    if file.workflows.is_empty() && file.tests.is_empty() && diagnostics.is_empty() {
         diagnostics.push(no_workflow());
     }
     let known = with_declared(task_types, &file);

@@ -93,7 +93,7 @@ impl<'a> Declared<'a> {
             }
             StmtKind::Wait(wait) => self.add(Declaration { name: &wait.name, kind: Kind::Wait, span }),
             StmtKind::Approve(approve) => self.add(Declaration { name: &approve.name, kind: Kind::Approval, span }),
-            StmtKind::Reserved { words, .. } => {
+            StmtKind::Unread { words } => {
                 self.incomplete = true;
                 self.unread.extend(words.iter().map(|word| &**word));
             }

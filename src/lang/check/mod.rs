@@ -45,10 +45,6 @@ pub fn check(file: &File, task_types: &TaskTypes) -> Vec<Diagnostic> {
         &mut diagnostics,
     );
     twice(file.tasks.iter().map(|task| (&task.name.value, task.name.span)), "task", &mut diagnostics);
-    for item in &file.reserved {
-        let message = format!("`{}` is not supported by this version", item.value);
-        diagnostics.push(Diagnostic::error(codes::NOT_SUPPORTED, message, item.span));
-    }
     for workflow in &file.workflows {
         let mut checker = Checker::new(workflow, &known);
         checker.workflow();

@@ -49,7 +49,7 @@ impl Checker<'_> {
                 let steps = self.block(body);
                 self.bind_all(steps);
             }
-            StmtKind::Reserved { .. } => self.statement(child),
+            StmtKind::Unread { .. } => {}
             _ => {
                 let error =
                     Diagnostic::error(MISPLACED_STATEMENT, "a child of `parallel` is a step or a branch", child.span);

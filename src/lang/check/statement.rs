@@ -2,7 +2,7 @@
 
 use crate::expr::{Expr, Type};
 use crate::lang::Diagnostic;
-use crate::lang::ast::{For, Name, PolicyKind, Stmt, StmtKind};
+use crate::lang::ast::{For, Name, ParallelMode, PolicyKind, Stmt, StmtKind};
 
 use super::Checker;
 use super::codes::{
@@ -14,6 +14,7 @@ use super::scope::{Binding, kept};
 use super::words::ident;
 use crate::expr::Value;
 use crate::lang::constant::constant_value;
+use crate::lang::statements::blocks;
 
 impl Checker<'_> {
     /// A block; gives the steps in it, which are known after it too.
@@ -28,7 +29,7 @@ impl Checker<'_> {
         for (at, statement) in body.iter().enumerate() {
             if !ended && at > 0 && matches!(body[at - 1].kind, StmtKind::Return(_) | StmtKind::Fail { .. }) {
                 ended = true;
-                if matches!(&statement.kind, StmtKind::Reserved { keyword, .. } if keyword.value.is_empty()) {
+                if matches!(&statement.kind, StmtKind::Unread { .. }) {
                     // It could not be read, and may be the rest of what is before it.
                     continue;
                 }
@@ -50,7 +51,12 @@ impl Checker<'_> {
                 self.bind(name, Kind::Let, widened(ty));
             }
             StmtKind::For(each) => self.each(each),
-            StmtKind::Parallel { children, .. } => self.parallel(children),
+            StmtKind::Parallel { mode, children } => {
+                if let ParallelMode::First(span) | ParallelMode::Any { span, .. } = mode {
+                    self.error(NOT_SUPPORTED, "this `parallel` is not supported by this version", *span);
+                }
+                self.parallel(children);
+            }
             StmtKind::Branch { name, body, .. } => {
                 let message = format!("the branch `{}` is not in a `parallel`", name.value);
                 self.error(MISPLACED_STATEMENT, message, name.span);
@@ -83,15 +89,22 @@ impl Checker<'_> {
                     self.value(cause);
                 }
             }
-            StmtKind::Reserved { keyword, .. } => self.reserved(keyword),
-            _ => self.error(NOT_SUPPORTED, "this statement is not supported by this version", statement.span),
+            StmtKind::Unread { .. } => {}
+            _ => self.later(statement),
         }
     }
 
-    /// A statement that this version does not run; one without a keyword has been told of by the parser.
-    fn reserved(&mut self, keyword: &Name) {
-        if !keyword.value.is_empty() {
-            self.error(NOT_SUPPORTED, format!("`{}` is not supported by this version", keyword.value), keyword.span);
+    /// A statement that this version does not run.
+    fn later(&mut self, statement: &Stmt) {
+        self.error(NOT_SUPPORTED, "this statement is not supported by this version", statement.span);
+        match &statement.kind {
+            StmtKind::Wait(wait) => self.bind(&wait.name, Kind::Wait, Type::Any),
+            StmtKind::Approve(approve) => self.bind(&approve.name, Kind::Approval, Type::Any),
+            _ => {}
+        }
+        for block in blocks(statement) {
+            let steps = self.block(block);
+            self.bind_all(steps);
         }
     }
 
@@ -140,6 +153,9 @@ impl Checker<'_> {
         if let Some(parallel) = &each.parallel {
             self.value(parallel);
             self.positive(parallel, "`parallel`");
+        }
+        if let Some(keep_going) = &each.keep_going {
+            self.error(NOT_SUPPORTED, "`keep going` is not supported by this version", keep_going.span);
         }
         if self.scopes.has_loop_variable(&ident(&each.var.value)) {
             let message = format!("`{}` is the variable of a loop around this one", each.var.value);

@@ -20,6 +20,7 @@ pub const LATER_POLICIES: &[&str] = &[
     "rate",
     "on",
     "concurrency",
+    "keep",
     "secret",
     "secrets",
 ];

@@ -11,8 +11,8 @@ use crate::lang::{Diagnostic, MAX_STEPS};
 
 use super::Checker;
 use super::codes::{
-    BAD_NAME, DUPLICATE_KEY, DUPLICATE_NAME, EMPTY_WORKFLOW, MISPLACED_POLICY, RESERVED_NAME, TOO_MANY_STEPS,
-    UNKNOWN_KEY, WRONG_TYPE,
+    BAD_NAME, DUPLICATE_KEY, DUPLICATE_NAME, EMPTY_WORKFLOW, MISPLACED_POLICY, NOT_SUPPORTED, RESERVED_NAME,
+    TOO_MANY_STEPS, UNKNOWN_KEY, WRONG_TYPE,
 };
 use super::words::{ROOTS, WORKFLOW_KEYS, ident, is_dotted, is_identifier};
 
@@ -27,6 +27,10 @@ impl Checker<'_> {
         self.fields(&workflow.inputs, "input");
         self.fields(&workflow.settings, "setting");
         self.workflow_policies(workflow);
+        let triggers = workflow.triggers.iter().map(|trigger| ("on", trigger.span));
+        for (word, span) in triggers.chain(workflow.secrets.iter().map(|secret| ("secret", secret.span))) {
+            self.error(NOT_SUPPORTED, format!("`{word}` is not supported by this version"), span);
+        }
         self.names();
         if workflow.body.is_empty() {
             let error = Diagnostic::error(EMPTY_WORKFLOW, "a workflow needs a step", workflow.name.span);

@@ -9,6 +9,7 @@ use pest::iterators::Pair;
 use pest::pratt_parser::{Assoc, Op, PrattParser};
 
 use crate::expr::{BinaryOp, Expr, ExprKind, ListItem, MacroKind, ObjectEntry, Span, UnaryOp, Value, parse_duration};
+use crate::lang::ast::Name;
 use crate::lang::grammar::Rule;
 use crate::lang::unread::unread;
 use crate::lang::{Diagnostic, MAX_NESTING, codes};
@@ -73,16 +74,21 @@ pub fn key_of(pair: &Pair<'_, Rule>, base: usize, sink: &mut Sink) -> Arc<str> {
     if inner.as_rule() != Rule::text {
         return Arc::from(inner.as_str());
     }
-    let start = base + inner.as_span().start();
-    match text::literal(inner.as_str(), start, Nest::default(), sink).0.kind {
-        ExprKind::Literal(Value::Str(key)) => key,
+    fixed_text(&inner, base, "a key", sink).value
+}
+
+/// The text of a `text` pair in which nothing is interpolated.
+pub fn fixed_text(pair: &Pair<'_, Rule>, base: usize, what: &str, sink: &mut Sink) -> Name {
+    let span = Span::new(base + pair.as_span().start(), base + pair.as_span().end());
+    let value = match text::literal(pair.as_str(), span.start as usize, Nest::default(), sink).0.kind {
+        ExprKind::Literal(Value::Str(text)) => text,
         _ => {
-            let span = Span::new(start, base + inner.as_span().end());
-            let error = Diagnostic::error(codes::MISPLACED, "a key is a fixed text", span);
+            let error = Diagnostic::error(codes::MISPLACED, format!("{what} is a fixed text"), span);
             sink.push(error.help("take the `${…}` away"));
             Arc::from("")
         }
-    }
+    };
+    Name { value, span }
 }
 
 /// Entries of `{ }` may be apart by a comma or by a line end; the grammar lets them stand without either.

@@ -8,7 +8,7 @@ use crate::lang::grammar::Rule;
 use crate::lang::nearest::{did_you_mean, nearest};
 use crate::lang::{Diagnostic, codes};
 
-use super::parser::Parser;
+use super::parser::{Parser, Taken};
 use super::scan::Kind;
 use super::{policy, statement};
 
@@ -53,24 +53,31 @@ impl<'t> Parser<'t> {
     fn unknown_item(&mut self, entry: &Range<usize>) -> Option<&'static str> {
         let span = self.span(&(entry.start..entry.start + 1));
         let shown: String = self.tokens.text_of(entry.start).chars().take(40).collect();
-        let error =
-            Diagnostic::error(codes::UNKNOWN_ITEM, format!("a file holds workflows and tasks, found `{shown}`"), span);
+        let error = Diagnostic::error(
+            codes::UNKNOWN_ITEM,
+            format!("a file holds workflows, tasks and tests, found `{shown}`"),
+            span,
+        );
         let known =
             statement::WORDS.contains(&&*shown) || policy::WORDS.contains(&&*shown) || DECLARATIONS.contains(&&*shown);
         self.sink.push(if known {
             error.help(format!("put `{shown}` into `workflow NAME {{ … }}`"))
         } else {
-            did_you_mean(error, &shown, ["workflow", "task"])
+            did_you_mean(error, &shown, ITEMS.iter().copied())
         });
         nearest(&shown, ITEMS.iter().copied()).filter(|_| self.tokens.block_of(entry).is_some())
     }
 
-    /// The name in a head, or nothing where the head is broken or misspelt.
-    fn item_name(&mut self, rule: Rule, head: &Range<usize>) -> Option<Name> {
+    /// A head, or nothing where it is broken or misspelt.
+    pub fn item_head(&mut self, rule: Rule, head: &Range<usize>) -> Option<Taken<'t>> {
         if !ITEMS.contains(&self.tokens.text_of(head.start)) {
             return None;
         }
-        self.take(rule, head).map(|mut taken| taken.name())
+        self.take(rule, head)
+    }
+
+    fn item_name(&mut self, rule: Rule, head: &Range<usize>) -> Option<Name> {
+        self.item_head(rule, head).map(|mut taken| taken.name())
     }
 
     fn workflow(&mut self, entry: &Range<usize>, file: &mut File) -> Option<Range<usize>> {
@@ -95,12 +102,12 @@ impl<'t> Parser<'t> {
             flat: false,
             span: self.span(&(entry.start..mate + 1)),
         };
-        let mut reserved = Vec::new();
+        let mut unread = Vec::new();
         let body = self.block_entries(block + 1..mate, &mut |parser, entry| {
-            parser.workflow_entry(entry, &mut workflow, &mut reserved)
+            parser.workflow_entry(entry, &mut workflow, &mut unread)
         });
-        reserved.extend(body);
-        workflow.body = reserved;
+        unread.extend(body);
+        workflow.body = unread;
         if name.is_some() {
             file.workflows.push(workflow);
         }
@@ -108,7 +115,7 @@ impl<'t> Parser<'t> {
     }
 
     /// An entry of a workflow that is no statement; false for a statement.
-    fn workflow_entry(&mut self, entry: &Range<usize>, workflow: &mut Workflow, reserved: &mut Vec<Stmt>) -> bool {
+    fn workflow_entry(&mut self, entry: &Range<usize>, workflow: &mut Workflow, unread: &mut Vec<Stmt>) -> bool {
         if self.tokens.is_attribute(entry) {
             workflow.attributes.extend(self.attribute(entry));
             return true;
@@ -118,25 +125,19 @@ impl<'t> Parser<'t> {
             "input" => workflow.inputs.extend(self.declaration(entry)),
             "setting" => workflow.settings.extend(self.declaration(entry)),
             "output" => self.output(entry, workflow),
-            "secret" | "on" => {
-                let rule = if word == "on" { Rule::trigger } else { Rule::secret };
-                if let Some(taken) = self.take(rule, entry) {
-                    self.judge(taken);
-                }
-                let kind =
-                    StmtKind::Reserved { keyword: self.keyword(entry.start), words: self.tokens.names(entry.clone()) };
-                reserved.push(Stmt { kind, span: self.span(entry) });
+            "secret" => {
+                let name = self.take(Rule::secret, entry).map(|mut taken| taken.name());
+                workflow.secrets.extend(name.or_else(|| self.declared_name(entry)));
             }
+            "on" => workflow.triggers.extend(self.trigger(entry)),
             _ if policy::WORDS.contains(&word) => workflow.policies.extend(self.policy(entry)),
             _ if statement::WORDS.contains(&word) => return false,
             _ => {
                 let known: Vec<&'static str> =
                     statement::WORDS.iter().chain(DECLARATIONS).chain(policy::WORDS).copied().collect();
                 self.unknown_statement(word, entry, &known);
-                let span = self.span(entry);
-                let keyword = Spanned { value: "".into(), span };
-                let words = self.tokens.names(entry.clone());
-                reserved.push(Stmt { kind: StmtKind::Reserved { keyword, words }, span });
+                let kind = StmtKind::Unread { words: self.tokens.names(entry.clone()) };
+                unread.push(Stmt { kind, span: self.span(entry) });
             }
         }
         true
@@ -150,17 +151,9 @@ impl<'t> Parser<'t> {
             let default = if taken.pairs.len() == 0 { None } else { Some(self.expr(&mut taken)) };
             return Some(Field { name, ty, default, span });
         }
-        // The name is kept, so that what uses it is not told that it does not exist.
-        self.tokens.word(entry.start + 1)?;
-        let end = self.tokens.name_end(entry.start + 1, entry.end);
-        let place = self.span(&(entry.start + 1..end));
-        let name = self.tokens.text[place.start as usize..place.end as usize].into();
-        Some(Field {
-            name: Spanned { value: name, span: place },
-            ty: Spanned { value: Type::Any, span: place },
-            default: None,
-            span,
-        })
+        let name = self.declared_name(entry)?;
+        let ty = Spanned { value: Type::Any, span: name.span };
+        Some(Field { name, ty, default: None, span })
     }
 
     fn output(&mut self, entry: &Range<usize>, workflow: &mut Workflow) {
@@ -199,35 +192,6 @@ impl<'t> Parser<'t> {
         }
         let span = self.span(&(entry.start..mate + 1));
         file.tasks.extend(name.map(|name| TaskDecl { name, config, output, span }));
-        Some(mate + 1..entry.end.max(mate + 1))
-    }
-
-    fn test(&mut self, entry: &Range<usize>, file: &mut File) -> Option<Range<usize>> {
-        let Some(block) = self.tokens.block_of(entry) else {
-            if self.take(Rule::test_head, entry).is_some() {
-                self.missing_block(entry);
-            }
-            return None;
-        };
-        let mate = self.tokens.all[block].mate;
-        self.take(Rule::test_head, &(entry.start..block));
-        for inner in self.tokens.entries(block + 1..mate) {
-            let word = self.tokens.word(inner.start).unwrap_or_default();
-            let rule = match word {
-                "given" => Rule::given,
-                "mock" => Rule::mock,
-                "refuse" | "approve" => Rule::verdict,
-                "expect" => Rule::expectation,
-                _ => {
-                    self.unknown_statement(word, &inner, &["given", "mock", "refuse", "approve", "expect"]);
-                    continue;
-                }
-            };
-            if let Some(taken) = self.take(rule, &inner) {
-                self.judge(taken);
-            }
-        }
-        file.reserved.push(self.keyword(entry.start));
         Some(mate + 1..entry.end.max(mate + 1))
     }
 }

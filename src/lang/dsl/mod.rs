@@ -5,6 +5,8 @@
 //!
 //! Invariant: ends on any text, with recursion bounded by [`super::MAX_NESTING`]; never panics; decides nothing that `check` can.
 
+mod clauses;
+mod control;
 mod entries;
 mod expression;
 mod failure;
@@ -12,11 +14,14 @@ mod item;
 mod parser;
 mod policy;
 mod scan;
+mod scenario;
 mod sink;
 mod statement;
+mod step;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trigger;
 mod types;
 
 use crate::expr::{Expr, ExprKind, Span, TemplatePart, Type};

@@ -12,7 +12,7 @@ use crate::lang::unread::unread;
 use crate::lang::{Diagnostic, codes};
 
 use super::entries::Tokens;
-use super::expression::{expr_of, key_of};
+use super::expression::{expr_of, fixed_text, key_of};
 use super::failure;
 use super::sink::Sink;
 use super::types::{angles_too_deep, type_of};
@@ -77,6 +77,26 @@ impl<'t> Parser<'t> {
         parts.map(|part| expr_of(part, base, &mut self.sink)).collect()
     }
 
+    /// All expressions of an entry, in order.
+    pub fn exprs(&mut self, taken: Taken<'t>) -> Vec<Expr> {
+        let base = taken.base;
+        let parts = taken.pairs.filter(|pair| pair.as_rule() == Rule::expr);
+        parts.map(|part| expr_of(part, base, &mut self.sink)).collect()
+    }
+
+    /// The next pair as a fixed text.
+    pub fn text(&mut self, taken: &mut Taken<'t>) -> Name {
+        match taken.pairs.next() {
+            Some(pair) => self.text_in(&pair, taken.base),
+            None => Spanned { value: Arc::from(""), span: Span::default() },
+        }
+    }
+
+    /// A pair as a fixed text.
+    pub fn text_in(&mut self, pair: &Pair<'t, Rule>, base: usize) -> Name {
+        fixed_text(pair, base, "this text", &mut self.sink)
+    }
+
     /// The next pair as a type.
     pub fn ty(&mut self, taken: &mut Taken<'t>) -> Spanned<Type> {
         match taken.pairs.next() {
@@ -128,6 +148,11 @@ impl<'t> Parser<'t> {
 }
 
 impl<'t> Taken<'t> {
+    /// What stands inside of a pair of an entry that begins at byte `base`.
+    pub fn inside(pair: Pair<'t, Rule>, base: usize) -> Self {
+        Self { pairs: pair.into_inner().collect::<Vec<_>>().into_iter(), base }
+    }
+
     /// The next pair as a name.
     pub fn name(&mut self) -> Name {
         match self.pairs.next() {
@@ -140,6 +165,12 @@ impl<'t> Taken<'t> {
     pub fn name_of(&self, pair: &Pair<'t, Rule>) -> Name {
         let span = Span::new(self.base + pair.as_span().start(), self.base + pair.as_span().end());
         Spanned { value: Arc::from(pair.as_str()), span }
+    }
+
+    /// All names that are left, in order.
+    pub fn names(&mut self) -> Vec<Name> {
+        let pairs = std::mem::take(&mut self.pairs);
+        pairs.filter(|pair| pair.as_rule() == Rule::name).map(|pair| self.name_of(&pair)).collect()
     }
 
     /// Where its text begins.

@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use crate::lang::ast::{Name, Policy, PolicyKind, Retry};
+use crate::lang::ast::{Name, Policy, PolicyKind, Retry, Undo};
 use crate::lang::grammar::Rule;
 use crate::lang::unread::unread;
-use crate::lang::{Diagnostic, codes};
 
 use super::parser::{Parser, Taken};
 
@@ -23,6 +22,7 @@ pub const WORDS: &[&str] = &[
     "cache",
     "rate",
     "concurrency",
+    "keep",
     "irreversible",
     "idempotent",
     "at",
@@ -32,9 +32,8 @@ impl<'t> Parser<'t> {
     /// The policy that an entry is. A word that begins none is a policy of no known kind, for `check` to judge.
     pub fn policy(&mut self, entry: &Range<usize>) -> Option<Policy> {
         let span = self.span(entry);
-        let mut keyword = self.keyword(entry.start);
-        let word = self.tokens.text_of(entry.start);
-        let rule = match word {
+        let keyword = self.keyword(entry.start);
+        let rule = match &*keyword.value {
             "timeout" => Rule::timeout,
             "retry" => Rule::retry,
             "when" => Rule::when,
@@ -43,110 +42,89 @@ impl<'t> Parser<'t> {
             "output" => Rule::output,
             "priority" => Rule::priority,
             "heartbeat" => Rule::heartbeat,
+            "keep" => Rule::keep,
             "cache" => Rule::cache,
             "rate" => Rule::rate,
             "concurrency" => Rule::concurrency,
             "irreversible" | "idempotent" => Rule::flag,
             "at" => Rule::at_most_once,
-            "undo" => {
-                self.undo(entry);
-                return Some(Policy { kind: PolicyKind::Other, keyword, span });
-            }
+            "undo" => return self.undo(entry).map(|kind| Policy { kind, keyword, span }),
             _ => return Some(Policy { kind: PolicyKind::Other, keyword, span }),
         };
-        let mut taken = self.take(rule, entry)?;
-        if word == "at" {
-            keyword = self.keywords("at most once", entry.clone());
+        let taken = self.take(rule, entry)?;
+        if rule == Rule::at_most_once {
+            let keyword = self.keywords("at most once", entry.clone());
+            return Some(Policy { kind: PolicyKind::AtMostOnce, keyword, span });
         }
-        let kind = match word {
-            "timeout" => PolicyKind::Timeout(self.expr(&mut taken)),
-            "retry" => PolicyKind::Retry(Box::new(self.retry(taken, &keyword))),
-            "when" => PolicyKind::When(self.expr(&mut taken)),
-            "after" => PolicyKind::After(names(&mut taken)),
-            "queue" => PolicyKind::Queue(self.expr(&mut taken)),
-            "output" => PolicyKind::Output(self.ty(&mut taken)),
-            _ => {
-                self.judge(taken);
-                PolicyKind::Other
-            }
-        };
+        let kind = self.policy_kind(rule, taken, &keyword);
         Some(Policy { kind, keyword, span })
     }
 
-    /// Builds the expressions of an entry that is not kept, for what is wrong with them.
-    pub fn judge(&mut self, taken: Taken<'t>) {
-        let base = taken.base();
-        for pair in taken.pairs {
-            let parts: Vec<_> = match pair.as_rule() {
-                Rule::expr | Rule::type_expr => vec![pair],
-                _ => pair.into_inner().collect(),
-            };
-            for part in parts {
-                match part.as_rule() {
-                    Rule::expr => drop(super::expression::expr_of(part, base, &mut self.sink)),
-                    Rule::type_expr => drop(self.type_in(part, base)),
-                    _ => {}
-                }
+    fn policy_kind(&mut self, rule: Rule, mut taken: Taken<'t>, keyword: &Name) -> PolicyKind {
+        match rule {
+            Rule::timeout => PolicyKind::Timeout(self.expr(&mut taken)),
+            Rule::retry => PolicyKind::Retry(Box::new(self.retry(taken))),
+            Rule::when => PolicyKind::When(self.expr(&mut taken)),
+            Rule::after => PolicyKind::After(taken.names()),
+            Rule::queue => PolicyKind::Queue(self.expr(&mut taken)),
+            Rule::output => PolicyKind::Output(self.ty(&mut taken)),
+            Rule::priority => PolicyKind::Priority(self.expr(&mut taken)),
+            Rule::heartbeat => PolicyKind::Heartbeat(self.expr(&mut taken)),
+            Rule::keep => PolicyKind::Keep(self.expr(&mut taken)),
+            Rule::rate => PolicyKind::Rate { name: self.text(&mut taken), limit: self.expr(&mut taken) },
+            Rule::cache => {
+                let (key, ttl) = self.two_exprs(taken, keyword);
+                PolicyKind::Cache { key, ttl }
             }
+            Rule::concurrency => {
+                let last = taken.pairs.as_slice().last().filter(|last| last.as_rule() == Rule::name);
+                let otherwise = last.map(|name| taken.name_of(name));
+                let (key, limit) = self.two_exprs(taken, keyword);
+                PolicyKind::Concurrency { key, limit, otherwise }
+            }
+            _ if &*keyword.value == "irreversible" => PolicyKind::Irreversible,
+            _ => PolicyKind::Idempotent,
         }
     }
 
-    fn retry(&mut self, mut taken: Taken<'t>, keyword: &Name) -> Retry {
+    fn two_exprs(&mut self, taken: Taken<'t>, keyword: &Name) -> (crate::expr::Expr, crate::expr::Expr) {
+        let mut exprs = self.exprs(taken).into_iter();
+        let mut next = || exprs.next().unwrap_or_else(|| unread(keyword.span));
+        (next(), next())
+    }
+
+    fn retry(&mut self, mut taken: Taken<'t>) -> Retry {
         let max = self.expr(&mut taken);
-        let mut retry =
-            Retry { max, backoff: None, backoff_max: None, factor: None, jitter: None, unless: None, only: None };
-        let base = taken.base();
-        let mut seen = Vec::new();
-        while let Some(clause) = taken.pairs.next() {
-            let place = taken.name_of(&clause);
-            let rule = clause.as_rule();
-            if seen.contains(&rule) {
-                let word = place.value.split_whitespace().next().unwrap_or_default().to_owned();
-                let error =
-                    Diagnostic::error(codes::DOUBLED, format!("`{word}` stands twice in one `retry`"), place.span);
-                self.sink.push(error.help("take one of them away"));
-                continue;
-            }
-            seen.push(rule);
-            if rule == Rule::retry_jitter {
-                retry.jitter = clause.into_inner().last().map(|name| taken.name_of(&name));
-                continue;
-            }
-            let mut exprs = self.exprs_in(clause, base).into_iter();
-            let first = exprs.next().unwrap_or_else(|| unread(keyword.span));
-            match rule {
-                Rule::retry_backoff => (retry.backoff, retry.backoff_max) = (Some(first), exprs.next()),
-                Rule::retry_factor => retry.factor = Some(first),
-                Rule::retry_unless => retry.unless = Some(first),
-                _ => retry.only = Some(first),
-            }
+        let clauses = self.clauses(taken, "retry");
+        let mut backoff = self.clause_exprs(&clauses, Rule::retry_backoff).into_iter();
+        Retry {
+            max,
+            backoff: backoff.next(),
+            backoff_max: backoff.next(),
+            factor: self.clause(&clauses, Rule::retry_factor),
+            jitter: clauses.name(Rule::retry_jitter),
+            unless: self.clause(&clauses, Rule::retry_unless),
+            only: self.clause(&clauses, Rule::retry_only),
         }
-        retry
     }
 
     /// `undo never`, or `undo TYPE { … }`.
-    fn undo(&mut self, entry: &Range<usize>) {
+    fn undo(&mut self, entry: &Range<usize>) -> Option<PolicyKind> {
         let Some(block) = self.tokens.block_of(entry) else {
             if self.tokens.text_of(entry.start + 1) == "never" {
-                self.take(Rule::undo_never, entry);
-            } else {
-                self.take(Rule::undo_head, entry);
+                return self.take(Rule::undo_never, entry).map(|_| PolicyKind::UndoNever);
+            }
+            if self.take(Rule::undo_head, entry).is_some() {
                 self.missing_block(entry);
             }
-            return;
+            return None;
         };
-        self.take(Rule::undo_head, &(entry.start..block));
-        for inner in self.tokens.entries(block + 1..self.tokens.all[block].mate) {
-            if self.tokens.is_attribute(&inner) {
-                self.attribute(&inner);
-            } else {
-                self.policy(&inner);
-            }
+        let mate = self.tokens.all[block].mate;
+        let taken = self.take(Rule::undo_head, &(entry.start..block));
+        let (config, policies) = self.step_entries(block + 1..mate);
+        if mate + 1 < entry.end && !self.tokens.has_bad(&(mate + 1..entry.end)) {
+            self.expected("the end of the line", mate + 1);
         }
+        taken.map(|mut taken| PolicyKind::Undo(Box::new(Undo { task_type: taken.name(), config, policies })))
     }
-}
-
-fn names(taken: &mut Taken<'_>) -> Vec<Name> {
-    let pairs: Vec<_> = taken.pairs.by_ref().collect();
-    pairs.iter().map(|pair| taken.name_of(pair)).collect()
 }

@@ -41,7 +41,7 @@ impl Lowering<'_> {
                 let kind = NodeKind::Fail { message: message.clone(), code: code.clone(), cause: cause.clone() };
                 (self.ids.counted("fail"), kind)
             }
-            StmtKind::Yield(_) | StmtKind::Reserved { .. } => return None,
+            StmtKind::Yield(_) | StmtKind::Unread { .. } => return None,
             _ => return None,
         };
         let at = self.reserve(id, Some(parent), span);

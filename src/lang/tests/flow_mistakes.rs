@@ -233,14 +233,13 @@ test "x" for w { }
             "E0402 a time-out must be more than nothing @ \"0s\"",
             "E0405 `queue` is a step's @ \"queue\" / write it in the step that it is for",
             "E0113 unknown statement `retries` @ \"retries\"",
-            "E0509 `match` is not supported by this version @ \"match\"",
+            "E0509 this statement is not supported by this version @ \"match input.id { 1 { } }\"",
             "E0509 `heartbeat` is not supported by this version @ \"heartbeat\"",
             "E0206 a `-` in an expression subtracts, and `validate-order` is a step @ \"validate-order\" / write `validate_order`",
             "E0302 unknown key `receit` of the output @ \"receit\" / did you mean `receipt`?",
             "E0304 `receipt` of the output must be `string`, and this is a number @ \"5\"",
             "E0204 the workflow `w` is there twice @ \"w\"",
             "E0506 a workflow needs a step @ \"w\" / write `step NAME: TYPE { … }`",
-            "E0509 `test` is not supported by this version @ \"test\"",
         ],
     );
 }

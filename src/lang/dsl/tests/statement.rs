@@ -12,5 +12,5 @@ fn a_file_with_every_statement_of_the_language_has_no_mistake_of_syntax() {
     assert_eq!(found, []);
     assert_eq!(file.workflows.len(), 2);
     assert_eq!(file.tasks.len(), 2);
-    assert_eq!(file.reserved.len(), 1);
+    assert_eq!(file.tests.len(), 1);
 }
