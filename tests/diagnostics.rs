@@ -9,12 +9,16 @@ use std::path::{Path, PathBuf};
 
 use stepwell::lang::explain::{Block, BlockKind, Page, pages, read_pages};
 use stepwell::lang::{
-    Diagnostic, MAX_SOURCE_BYTES, MAX_STEPS, Notation, Source, builtin_task_types, code_titles, compile, render,
+    CompileOptions, Diagnostic, MAX_SOURCE_BYTES, MAX_STEPS, Notation, Source, builtin_task_types, code_titles,
+    compile, compile_with, render,
 };
 
 /// Mistakes that can't be made in the flat notation, which has no statements and whose keys are TOML's own.
 const NOT_IN_TOML: &[&str] =
     &["E0108", "E0113", "E0114", "E0200", "E0310", "E0401", "E0404", "E0503", "E0504", "E0505", "E0510"];
+
+/// What is told where the check is strict.
+const STRICT: &[&str] = &["E0316"];
 
 /// Mistakes that can't be made in the language.
 const NOT_IN_FLOW: &[&str] = &["E0212", "E0309", "E0601", "E0602", "E0603", "E0604"];
@@ -68,6 +72,13 @@ fn compiled(source: Source) -> (Source, Vec<Diagnostic>) {
     (source, found)
 }
 
+/// The same, as a wrong example of a code is compiled.
+fn compiled_for(code: &str, source: Source) -> (Source, Vec<Diagnostic>) {
+    let options = CompileOptions { strict: STRICT.contains(&code), ..CompileOptions::default() };
+    let found = compile_with(&source, &builtin_task_types(), &options).diagnostics;
+    (source, found)
+}
+
 /// The drawing as it stands on the page: no line ends in a space.
 fn drawn(source: &Source, found: &[Diagnostic]) -> String {
     let text = render(source, found, false);
@@ -78,7 +89,7 @@ fn drawn(source: &Source, found: &[Diagnostic]) -> String {
 /// What each `text` block of a section must show, in order.
 fn expected(section: &Page<'_>, complaints: &mut Vec<String>) -> Vec<String> {
     let wrong = section.blocks.iter().filter_map(|block| match example(block) {
-        Some((notation, true)) => Some(compiled(source(notation, block.text))),
+        Some((notation, true)) => Some(compiled_for(section.code, source(notation, block.text))),
         _ => None,
     });
     let sources: Vec<_> = wrong.chain(written(section.code)).collect();

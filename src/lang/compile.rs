@@ -26,8 +26,22 @@ impl Compiled {
     }
 }
 
+/// How a source is compiled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CompileOptions<'a> {
+    /// Whether each place that needs a type, and has none, is told of too.
+    pub strict: bool,
+    /// The files beside this one: its tests and its `workflow` steps may name their workflows.
+    pub beside: &'a [File],
+}
+
 /// Compiles a source: parses, checks and lowers it. Never fails and never panics: what is wrong is in the diagnostics.
 pub fn compile(source: &Source, task_types: &TaskTypes) -> Compiled {
+    compile_with(source, task_types, &CompileOptions::default())
+}
+
+/// The same, as `options` say.
+pub fn compile_with(source: &Source, task_types: &TaskTypes, options: &CompileOptions<'_>) -> Compiled {
     if source.text.len() > MAX_SOURCE_BYTES {
         return Compiled { plans: Vec::new(), diagnostics: vec![too_large(source.text.len())] };
     }
@@ -39,7 +53,7 @@ pub fn compile(source: &Source, task_types: &TaskTypes) -> Compiled {
         diagnostics.push(no_workflow());
     }
     let known = with_declared(task_types, &file);
-    diagnostics.append(&mut check(&file, &known));
+    diagnostics.append(&mut check(&file, &known, options));
     diagnostics.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
     shorten(&mut diagnostics);
     let mut compiled = Compiled { plans: Vec::new(), diagnostics };

@@ -49,6 +49,9 @@ pub const BAD_TARGET: &str = "E0309";
 /// A key that a workflow does not have.
 pub const UNKNOWN_KEY: &str = "E0310";
 
+/// A value whose type is not known, where a type is asked for. Told where the check is strict.
+pub const NOT_KNOWN: &str = "E0316";
+
 /// A word that is no policy.
 pub const UNKNOWN_POLICY: &str = "E0401";
 /// A length of time that can't be.
@@ -113,6 +116,7 @@ pub const TITLES: &[(&str, &str)] = &[
     (ONE_OF, "none or several of what a step must have one of"),
     (BAD_TARGET, "a step that a `conditional` can't name"),
     (UNKNOWN_KEY, "a key that a workflow does not have"),
+    (NOT_KNOWN, "a type that is not known"),
     (UNKNOWN_POLICY, "a word that is no policy"),
     (BAD_DURATION, "a length of time that can't be"),
     (BAD_COUNT, "a count that can't be"),

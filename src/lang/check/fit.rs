@@ -9,8 +9,11 @@ use crate::lang::constant::constant_value;
 use crate::lang::nearest::{did_you_mean, nearest};
 
 use super::Checker;
-use super::codes::{MISSING_CONFIG, UNKNOWN_CONFIG, UNKNOWN_WORD, WRONG_TYPE};
+use super::codes::{MISSING_CONFIG, NOT_KNOWN, UNKNOWN_CONFIG, UNKNOWN_WORD, WRONG_TYPE};
 use super::field::without_null;
+
+/// How a value gets a type.
+const NOT_KNOWN_HELP: &str = "a step's `output` and a task's `output` declare what comes back";
 
 impl Checker<'_> {
     /// Tells what of `expr` can't be `wanted`. `what` is what it is the value of, in words.
@@ -83,6 +86,10 @@ impl Checker<'_> {
             return;
         }
         let actual = self.type_of(expr);
+        if self.strict && actual == Type::Any {
+            let message = format!("the type of this is not known, and {what} must be `{}`", without_null(wanted));
+            self.tell(Diagnostic::warning(NOT_KNOWN, message, expr.span).help(NOT_KNOWN_HELP));
+        }
         if !can_be(&actual, wanted) {
             let message = format!("{what} must be `{}`, and this is `{actual}`", without_null(wanted));
             self.error(WRONG_TYPE, message, expr.span);

@@ -31,12 +31,12 @@ use crate::expr::{Span, Type};
 use crate::plan::TaskTypes;
 
 use super::ast::{File, Workflow};
-use super::{Diagnostic, MAX_DIAGNOSTICS};
+use super::{CompileOptions, Diagnostic, MAX_DIAGNOSTICS};
 use declared::Declared;
 use scope::Scopes;
 
 /// Checks a file. `task_types` are those that are known beside the ones that the file declares.
-pub fn check(file: &File, task_types: &TaskTypes) -> Vec<Diagnostic> {
+pub fn check(file: &File, task_types: &TaskTypes, options: &CompileOptions<'_>) -> Vec<Diagnostic> {
     let known = super::compile::with_declared(task_types, file);
     let mut diagnostics = Vec::new();
     twice(
@@ -46,7 +46,7 @@ pub fn check(file: &File, task_types: &TaskTypes) -> Vec<Diagnostic> {
     );
     twice(file.tasks.iter().map(|task| (&task.name.value, task.name.span)), "task", &mut diagnostics);
     for workflow in &file.workflows {
-        let mut checker = Checker::new(workflow, &known);
+        let mut checker = Checker::new(workflow, &known, options.strict);
         checker.workflow();
         diagnostics.append(&mut checker.diagnostics);
     }
@@ -80,11 +80,13 @@ struct Checker<'a> {
     settings: Arc<Type>,
     /// Whether types alone are asked for, and nothing is told.
     quiet: bool,
+    /// Whether each place that needs a type, and has none, is told of.
+    strict: bool,
     diagnostics: Vec<Diagnostic>,
 }
 
 impl<'a> Checker<'a> {
-    fn new(workflow: &'a Workflow, types: &'a TaskTypes) -> Self {
+    fn new(workflow: &'a Workflow, types: &'a TaskTypes, strict: bool) -> Self {
         Self {
             workflow,
             types,
@@ -94,6 +96,7 @@ impl<'a> Checker<'a> {
             input: expr::input_type(workflow),
             settings: expr::fields_type(&workflow.settings),
             quiet: false,
+            strict,
             diagnostics: Vec::new(),
         }
     }
