@@ -133,5 +133,6 @@ fn execution(id: ExecutionId) -> Execution {
         completed_at: Some(Timestamp(1_700_000_000_000_300)),
         cancel_requested_at: None,
         compensation: stepwell::engine::Compensation::None,
+        concurrency_key: None,
     }
 }

@@ -55,6 +55,8 @@ pub fn task(n: u128) -> Task {
         queue: "default".into(),
         config: Value::object([("n", Value::Int(i64::try_from(n).unwrap())), ("text", Value::str("ü\n"))]),
         timeout_ms: 1_000,
+        priority: stepwell::plan::DEFAULT_PRIORITY,
+        heartbeat_ms: None,
         idempotency_key: "key".into(),
         traceparent: None,
     }
@@ -319,4 +321,40 @@ async fn a_local_task_that_is_stopped_before_it_is_claimed_is_cancelled_at_once(
     assert_eq!(&*delivered[0].outcome.result.clone().unwrap_err().code, code::CANCELLED);
     let worker = queue.source(Vec::new(), "worker");
     assert_eq!(tasks_of(&claim(&*worker, 1).await), [task(2)]);
+}
+
+#[tokio::test]
+async fn a_higher_priority_goes_first_and_of_one_priority_the_older() {
+    for queue in Queue::each().await {
+        let worker = queue.worker(&["default"]).await;
+        let of = |n: u128, priority: u8| Task { priority, ..in_queue(n, "default") };
+        let sent = [of(1, 5), of(2, 1), of(3, 9), of(4, 5), of(5, 9)];
+        queue.owner().dispatch(sent.to_vec()).await.unwrap();
+        let mut order = Vec::new();
+        for _ in 0..sent.len() {
+            let claims = claim(&*worker, 1).await;
+            order.extend(tasks_of(&claims).into_iter().map(|task| task.execution.0.as_u128()));
+            worker.complete(done(&claims)).await.unwrap();
+        }
+        assert_eq!(order, [3, 5, 1, 4, 2]);
+        assert_eq!(outcomes(queue.owner(), 5).await.len(), 5);
+        let depths = queue.owner().depths().await.unwrap();
+        assert!(depths.iter().all(|depth| &*depth.queue == "default" && depth.waiting == 0), "{depths:?}");
+        assert_eq!(queue.owner().held().await.unwrap().len(), 5, "until they are acknowledged");
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_waits_hears_of_a_priority_that_is_new() {
+    for queue in Queue::each().await {
+        let worker = queue.worker(&["default"]).await;
+        let first = worker.claim(1);
+        let task = Task { priority: 8, ..in_queue(1, "default") };
+        let (claims, sent) = tokio::join!(first, queue.owner().dispatch(vec![task.clone()]));
+        sent.unwrap();
+        let claims = if claims.as_ref().is_ok_and(Vec::is_empty) { claim(&*worker, 1).await } else { claims.unwrap() };
+        assert_eq!(tasks_of(&claims), [task]);
+        worker.release(claims).await.unwrap();
+        assert_eq!(claim(&*worker, 1).await.len(), 1, "what is handed back keeps its place");
+    }
 }

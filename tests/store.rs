@@ -105,6 +105,7 @@ pub fn execution(n: u32) -> Execution {
         completed_at: None,
         cancel_requested_at: None,
         compensation: stepwell::engine::Compensation::None,
+        concurrency_key: None,
     }
 }
 

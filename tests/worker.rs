@@ -355,3 +355,27 @@ async fn a_stop_that_comes_before_its_task_is_remembered() {
     assert_eq!(&*delivered[0].outcome.result.clone().unwrap_err().code, code::CANCELLED);
     assert_eq!(delivered[1].outcome.result, Ok(Value::clone(&task(2).config)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_silent_for_longer_than_its_heartbeat_fails_and_one_that_beats_does_not() {
+    let mut handlers = handlers();
+    handlers.register(Does("beats", |ctx: stepwell::service::TaskContext, _| async move {
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_millis(80)).await;
+            ctx.heartbeat();
+        }
+        Ok(json!("done"))
+    }));
+    let queue = LocalQueue::new();
+    let pool = Pool::start(queue.source(Vec::new(), "w"), handlers, options(2));
+    let task = |n, name| Task { heartbeat_ms: Some(100), ..of_type(n, name) };
+    queue.dispatch(vec![task(1, "beats"), task(2, "hang")]).await.unwrap();
+    let mut delivered = outcomes(&*queue, 2).await;
+    delivered.sort_by_key(|delivered| delivered.outcome.execution);
+    assert!(delivered[0].outcome.result.is_ok());
+    let silent = &delivered[1].outcome;
+    let error = silent.result.clone().unwrap_err();
+    assert_eq!((&*error.code, error.retryable, error.unknown), (code::TIMEOUT, true, true));
+    assert_eq!((error.message.as_str(), silent.took_us), ("gave no heartbeat for 100ms", 100_000));
+    pool.drain(Duration::from_secs(1)).await;
+}

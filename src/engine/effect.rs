@@ -46,7 +46,7 @@ pub struct EventWait {
 /// What names a cached output, and how long it is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CacheKey {
-    /// The key: a hash over the task type and what the step says.
+    /// The key: a hash over the workflow, the step and what its `cache` says.
     pub key: Arc<str>,
     /// How long an output is kept, in milliseconds.
     pub ttl_ms: u64,
@@ -59,7 +59,9 @@ pub struct CacheWrite {
     pub key: Arc<str>,
     /// The output.
     pub output: Value,
-    /// Until when.
+    /// From when …
+    pub created_at: Timestamp,
+    /// … until when.
     pub expires_at: Timestamp,
 }
 

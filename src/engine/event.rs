@@ -26,6 +26,8 @@ pub enum Event {
     TimedOut,
     /// Somebody, or the parent, asked to stop it.
     Cancel { reason: Arc<str>, undo: bool },
+    /// It is not to start: there are as many of its kind as may be.
+    Reject { error: Box<StepError> },
     /// Somebody asked to start no further step.
     Pause,
     /// Somebody asked to go on.
@@ -45,6 +47,7 @@ impl From<Control> for Event {
     fn from(control: Control) -> Self {
         match control {
             Control::Cancel { reason, undo } => Self::Cancel { reason, undo },
+            Control::Reject { error } => Self::Reject { error },
             Control::Pause => Self::Pause,
             Control::Resume => Self::Resume,
             Control::Signal { id, name, data } => Self::Signal { id, name, data, keep: true },

@@ -6,6 +6,8 @@
 
 mod admission;
 mod builtin;
+mod cache;
+mod concurrency;
 mod effect;
 mod error;
 mod event;
@@ -20,6 +22,7 @@ mod step;
 mod transition;
 
 pub use admission::Admission;
+pub use concurrency::concurrency_key;
 pub use effect::{CacheKey, CacheWrite, ChildStart, Dispatch, Effects, EventWait, Rate, Stop, Timer, TimerTarget};
 pub use error::{StepError, code};
 pub use event::{Event, Outcome, Refusal};

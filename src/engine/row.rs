@@ -293,6 +293,8 @@ pub enum Control {
         #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
         undo: bool,
     },
+    /// Not to start: there were as many of its kind as may be.
+    Reject { error: Box<StepError> },
     /// Start no further step until told to go on.
     Pause,
     /// Go on.

@@ -13,7 +13,7 @@ use crate::ids::{Attempt, ExecutionId, StepPath};
 use crate::plan::{Action, DEFAULT_PRIORITY, NodeId, NodeKind, Plan};
 
 use super::replay::Recorded;
-use super::{ChildStart, Compensation, Dispatch, ExecutionStatus, Rate, StepError, Timer, TimerTarget};
+use super::{CacheKey, ChildStart, Compensation, Dispatch, ExecutionStatus, Rate, StepError, Timer, TimerTarget};
 
 /// What an execution starts from.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,6 +150,8 @@ pub(super) struct StepRun {
     /// Attempts whose worker died, since the execution's last retry.
     pub crashes: u32,
     pub config: Value,
+    /// What its output is kept by.
+    pub cache: Option<CacheKey>,
     /// When this attempt was dispatched.
     pub since: Timestamp,
     pub phase: Phase,
@@ -374,7 +376,7 @@ pub(super) fn dispatch_of(plan: &Plan, node: NodeId, path: StepPath, run: &StepR
         timeout_ms: step.timeout_ms,
         priority: step.rarely.priority.unwrap_or(DEFAULT_PRIORITY),
         heartbeat_ms: step.rarely.heartbeat_ms,
-        cache: None,
+        cache: run.cache.clone(),
         rate: step.rarely.rate.as_ref().map(|rate| Rate {
             name: rate.name.clone(),
             count: rate.count,

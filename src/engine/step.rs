@@ -7,7 +7,7 @@ use crate::plan::{Action, NodeKind, PATIENT_TIMEOUT_MS, RetryFilter, StepNode};
 use super::machine::{Machine, Place};
 use super::retry::{MAX_CRASHES, retry_wait_ms};
 use super::state::{FrameId, FrameKind, Phase, Resume, StepRun, dispatch_of};
-use super::{ChildStart, LogLevel, Outcome, StepError, StepRow, StepStatus, builtin, code};
+use super::{CacheKey, ChildStart, LogLevel, Outcome, StepError, StepRow, StepStatus, builtin, code};
 
 /// How deep child executions may stand below one that a client started.
 pub const MAX_DEPTH: u32 = 16;
@@ -39,8 +39,8 @@ impl Machine<'_> {
 
     fn begin_step(&mut self, place: Place, step: &StepNode, attempt: Attempt) {
         match &step.action {
-            Action::Task { config } => match self.evaluate_config(place, step, config) {
-                Ok(config) => self.dispatch(place, attempt, config),
+            Action::Task { config } => match self.task_of(place, step, config) {
+                Ok((config, cache)) => self.dispatch(place, attempt, config, cache),
                 Err(error) => self.fail_row(place, attempt, None, error),
             },
             Action::Delay(wake) => self.enter_sleep(place, wake, attempt),
@@ -56,6 +56,17 @@ impl Machine<'_> {
         }
     }
 
+    /// What a worker is given, and what its output is kept by.
+    fn task_of(
+        &self,
+        place: Place,
+        step: &StepNode,
+        config: &crate::expr::Expr,
+    ) -> Result<(Value, Option<CacheKey>), StepError> {
+        let config = self.evaluate_config(place, step, config)?;
+        Ok((config, self.cache_key(place, step)?))
+    }
+
     fn evaluate_config(&self, place: Place, step: &StepNode, config: &crate::expr::Expr) -> Result<Value, StepError> {
         let mut names = self.names(place.scope);
         names.data = step.reads_data.then(|| self.data_at(place));
@@ -64,12 +75,13 @@ impl Machine<'_> {
 
     /// Hands an attempt to the queue. A first attempt has no row until it ends, or is still running after a moment: a
     /// recovery derives it. Further attempts have one at once, so that what takes down its worker is seen.
-    fn dispatch(&mut self, place: Place, attempt: Attempt, config: Value) {
+    fn dispatch(&mut self, place: Place, attempt: Attempt, config: Value, cache: Option<CacheKey>) {
         let run = StepRun {
             attempt,
             retries: 0,
             crashes: 0,
             config,
+            cache,
             since: self.now,
             phase: Phase::Dispatched { recorded: false, claimed_at: None },
         };
@@ -129,7 +141,8 @@ impl Machine<'_> {
         let path = child.path.clone();
         let phase = Phase::Child { start: Box::new(child.clone()), due: None };
         let config = child_config(&child);
-        let run = StepRun { attempt: child.attempt, retries: 0, crashes: 0, config, since: self.now, phase };
+        let run =
+            StepRun { attempt: child.attempt, retries: 0, crashes: 0, config, cache: None, since: self.now, phase };
         let frame = self.open_waiting(place, path, FrameKind::Step(Box::new(run)));
         self.send_child(frame, place, step, child);
     }
@@ -199,6 +212,7 @@ impl Machine<'_> {
 
     fn complete_step(&mut self, place: Place, step: &StepNode, path: &StepPath, started_at: Timestamp, output: Value) {
         let row = self.end_row(place, path, StepStatus::Completed, started_at);
+        self.keep_output(path, &output);
         self.effects.steps.push(StepRow { output: Some(output.clone()), ..row });
         self.close_waiting(path);
         self.state.bind(place.scope, step.ident.clone(), output);

@@ -37,6 +37,11 @@ pub fn advance(plan: &Plan, state: &mut ExecutionState, event: Event, now: Times
         (Retrying, Event::ExecutionWoken) => machine.execution_woken(),
         (Running | Retrying, Event::TimedOut) => machine.time_out(),
         (Pending | Running | Retrying, Event::Cancel { reason, undo }) => machine.cancel(&reason, undo),
+        (Pending, Event::Reject { error }) => machine.reject(*error),
+        (Failed, Event::Retry) if machine.state.started_at.is_none() => {
+            let what = "a retry of what never started";
+            return Err(Refusal::Illegal { what, state: status, allowed: "failed after its start" });
+        }
         (Failed, Event::Retry) => machine.retry_by_hand(),
         (_, event) => return Err(refusal(status, event)),
     }
@@ -57,6 +62,7 @@ fn refusal(state: ExecutionStatus, event: Event) -> Refusal {
         Event::TimedOut => illegal("a time-out", "running or retrying"),
         Event::Cancel { .. } => illegal("a cancel", "pending, running or retrying"),
         Event::Retry => illegal("a retry", "failed"),
+        Event::Reject { .. } => illegal("turning it away", "pending"),
         Event::Pause => illegal("a pause", "running or retrying"),
         Event::Resume => illegal("resuming", "paused"),
         Event::Signal { .. } => illegal("a signal", "pending, running, retrying or paused"),
@@ -75,6 +81,14 @@ impl Machine<'_> {
         self.log(LogLevel::Info, "the execution started".to_owned(), None);
         let root = Place { node: self.plan.root, parent: None, slot: 0, scope: ROOT_SCOPE };
         self.enter(root, 1);
+    }
+
+    /// Fails an execution that never started.
+    fn reject(&mut self, error: StepError) {
+        self.control(Control::Reject { error: Box::new(error.clone()) });
+        self.log(LogLevel::Error, format!("the execution did not start: {error}"), None);
+        self.state.error = Some(error);
+        self.end(ExecutionStatus::Failed);
     }
 
     fn set_deadline(&mut self) {

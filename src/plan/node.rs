@@ -297,7 +297,7 @@ pub const DEFAULT_PRIORITY: u8 = 5;
 /// `cache key expr for D`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CachePolicy {
-    /// What names the output, within the task type.
+    /// What names the output, within the step of the workflow.
     pub key: Expr,
     /// How long it is kept, in milliseconds.
     pub ttl_ms: u64,

@@ -2,8 +2,9 @@
 //!
 //! Invariant: nothing here outlives the process, and nothing here waits while it holds the lock.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use indexmap::IndexMap;
@@ -27,8 +28,9 @@ pub struct LocalQueue {
 struct State {
     /// Numbers tasks and sources; a task's receipt is its number.
     last: u64,
-    /// Tasks that wait, by queue, first come first served. Ordered by first use, so that a simulation repeats itself.
-    waiting: IndexMap<Arc<str>, VecDeque<Waiting>>,
+    /// Tasks that wait, by queue: the higher priority first, of one first come first served. Queues are in the order of their
+    /// first use, so that a simulation repeats itself.
+    waiting: IndexMap<Arc<str>, Lanes>,
     /// Every task that was dispatched and whose outcome is not acknowledged, by its number.
     held: HashMap<u64, Held>,
     outcomes: VecDeque<Delivered>,
@@ -41,6 +43,50 @@ struct Waiting {
     id: u64,
     task: Task,
     since: Instant,
+}
+
+/// The tasks of a queue that wait, by priority.
+#[derive(Default)]
+struct Lanes(BTreeMap<u8, VecDeque<Waiting>>);
+
+impl Lanes {
+    fn push_back(&mut self, waiting: Waiting) {
+        self.0.entry(waiting.task.priority).or_default().push_back(waiting);
+    }
+
+    fn push_front(&mut self, waiting: Waiting) {
+        self.0.entry(waiting.task.priority).or_default().push_front(waiting);
+    }
+
+    /// The first of the highest priority.
+    fn pop_front(&mut self) -> Option<Waiting> {
+        let mut lane = self.0.last_entry()?;
+        let first = lane.get_mut().pop_front();
+        if lane.get().is_empty() {
+            lane.remove();
+        }
+        first
+    }
+
+    fn retain(&mut self, mut keep: impl FnMut(&Waiting) -> bool) {
+        self.0.retain(|_, lane| {
+            lane.retain(&mut keep);
+            !lane.is_empty()
+        });
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.0.values().map(VecDeque::len).sum()
+    }
+
+    /// How long the oldest waits.
+    fn oldest(&self) -> Option<Duration> {
+        self.0.values().filter_map(VecDeque::front).map(|waiting| waiting.since.elapsed()).max()
+    }
 }
 
 struct Held {
@@ -110,12 +156,10 @@ impl State {
         let id = self.next();
         self.held.insert(id, Held { key: key_of(&task), at: Place::Waiting });
         let waiting = Waiting { id, since: Instant::now(), task };
-        match self.waiting.get_mut(&waiting.task.queue) {
-            Some(queue) => queue.push_back(waiting),
-            None => {
-                self.waiting.insert(waiting.task.queue.clone(), VecDeque::from([waiting]));
-            }
+        if let Some(queue) = self.waiting.get_mut(&waiting.task.queue) {
+            return queue.push_back(waiting);
         }
+        self.waiting.entry(waiting.task.queue.clone()).or_default().push_back(waiting);
     }
 
     /// Wakes the workers that subscribe to one of these queues.
@@ -253,12 +297,10 @@ impl Dispatcher for LocalQueue {
 
     async fn depths(&self) -> Result<Vec<QueueDepth>, QueueError> {
         let state = lock(&self.state);
-        let depth = |(name, queue): (&Arc<str>, &VecDeque<Waiting>)| QueueDepth {
+        let depth = |(name, queue): (&Arc<str>, &Lanes)| QueueDepth {
             queue: name.clone(),
             waiting: queue.len() as u64,
-            oldest_ms: queue
-                .front()
-                .map_or(0, |task| u64::try_from(task.since.elapsed().as_millis()).unwrap_or(u64::MAX)),
+            oldest_ms: queue.oldest().map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
         };
         Ok(state.waiting.iter().map(depth).collect())
     }

@@ -11,6 +11,7 @@ use crate::engine::Stop;
 use crate::service::ports::{AttemptKey, CrashPoint, Progress, Receipt, Started, Task};
 
 use super::committer::Written;
+use super::gate::Gated;
 use super::message::{Cause, Job, Kin, Turn};
 use super::meters::Meters;
 use super::shared::Shared;
@@ -32,7 +33,8 @@ pub(super) struct Actor {
 #[derive(Default)]
 struct Orders {
     tasks: Vec<Task>,
-    resend: Vec<Task>,
+    gated: Vec<Gated>,
+    resend: Vec<Gated>,
     stops: Vec<AttemptKey>,
     receipts: Vec<Receipt>,
 }
@@ -69,11 +71,13 @@ impl Actor {
     /// Hands tasks to workers. What the queue does not take is found again by comparing it with what is outstanding.
     async fn dispatch(&self, orders: &mut Orders) {
         let queue = &self.shared.ports.queue;
+        self.shared.gate.stop(orders.stops.iter());
         if !orders.resend.is_empty() {
             match queue.held().await {
                 Ok(held) => {
-                    let resend = orders.resend.drain(..).filter(|task| !held.contains(&key_of(task)));
-                    orders.tasks.extend(resend);
+                    for task in orders.resend.drain(..).filter(|task| !held.contains(&task.key())) {
+                        if task.is_gated() { orders.gated.push(task) } else { orders.tasks.push(task.task) }
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "tasks wait to be sent again");
@@ -81,6 +85,7 @@ impl Actor {
                 }
             }
         }
+        orders.gated.drain(..).for_each(|gated| self.shared.gate.enter(gated));
         if !orders.tasks.is_empty()
             && let Err(error) = queue.dispatch(std::mem::take(&mut orders.tasks)).await
         {
@@ -137,6 +142,9 @@ impl Actor {
                 self.shared.stop_child(child);
             }
         }
+        if let Some(slot) = turn.slot.take() {
+            let _ = self.shared.slots.send(slot);
+        }
         let Some(ending) = &mut turn.ending else { return };
         if let (Some(parent), Some(event)) = (&ending.parent, ending.event.take()) {
             self.shared.apply(parent.execution, Job::event(event));
@@ -147,6 +155,7 @@ impl Actor {
 impl Orders {
     fn take(&mut self, turn: &mut Turn) {
         self.tasks.append(&mut turn.tasks);
+        self.gated.append(&mut turn.gated);
         self.resend.append(&mut turn.resend);
         for stop in &turn.effects.stops {
             if let Stop::Task { path, attempt } = stop {
@@ -172,8 +181,4 @@ fn answer(turn: &mut Turn, rows: &super::commit::Rows) {
         }
         other => turn.cause = other,
     }
-}
-
-fn key_of(task: &Task) -> AttemptKey {
-    AttemptKey { execution: task.execution, path: task.path.clone(), attempt: task.attempt }
 }

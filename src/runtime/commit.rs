@@ -23,7 +23,7 @@ pub(super) struct Rows {
 impl Rows {
     /// Takes the rows out of a turn.
     pub fn add(&mut self, turn: &mut Turn, epoch: Epoch) {
-        let Effects { execution, steps, logs, controls, .. } = &mut turn.effects;
+        let Effects { execution, steps, logs, controls, caches, .. } = &mut turn.effects;
         if let Some(start) = turn.start.take() {
             self.starts.insert(turn.execution, self.commit.starts.len());
             self.commit.starts.push(*start);
@@ -40,6 +40,7 @@ impl Rows {
         std::mem::take(steps).into_iter().for_each(|row| self.add_step(row));
         self.commit.logs.extend(std::mem::take(logs).into_iter().map(|entry| (turn.execution, entry)));
         self.commit.controls.append(controls);
+        self.commit.caches.extend(caches.drain(..).map(|write| (turn.execution, write)));
         self.lease(turn.partition, epoch);
     }
 
@@ -91,7 +92,7 @@ impl Rows {
 
     /// The rows of one execution.
     pub fn of(&self, id: ExecutionId) -> Self {
-        let Commit { leases, starts, executions, steps, logs, controls } = &self.commit;
+        let Commit { leases, starts, executions, steps, logs, controls, caches } = &self.commit;
         let partition = id.partition();
         let commit = Commit {
             leases: leases.iter().filter(|(lease, _)| *lease == partition).copied().collect(),
@@ -100,6 +101,7 @@ impl Rows {
             steps: steps.iter().filter(|row| row.execution == id).cloned().collect(),
             logs: logs.iter().filter(|(of, _)| *of == id).cloned().collect(),
             controls: controls.iter().filter(|row| row.execution == id).cloned().collect(),
+            caches: caches.iter().filter(|(of, _)| *of == id).cloned().collect(),
         };
         let starts = commit.starts.first().map(|start| (start.id, 0)).into_iter().collect();
         let executions = commit.executions.first().map(|update| (update.id, 0)).into_iter().collect();

@@ -10,6 +10,7 @@ use crate::ids::ExecutionId;
 use crate::service::model::Parent;
 use crate::service::ports::{Delivered, Task};
 
+use super::gate::Gated;
 use super::live::Live;
 use super::message::{Cause, ChildRequest, Ending, Job, StartJob, Turn, What};
 use super::timers::earlier;
@@ -62,13 +63,17 @@ impl Live {
         if outstanding.is_empty() {
             return None;
         }
-        let resend = outstanding.into_iter().map(|outstanding| self.task(&outstanding.dispatch)).collect();
+        let resend = outstanding.into_iter().map(|outstanding| self.gated(&outstanding.dispatch)).collect();
         Some(Turn { resend, ..self.turn(Effects::default(), Cause::Own) })
     }
 
     /// A turn of these effects; its shard numbers it.
     fn turn(&mut self, mut effects: Effects, cause: Cause) -> Turn {
-        let tasks = effects.dispatches.iter().map(|dispatch| self.task(dispatch)).collect();
+        let (mut tasks, mut gated) = (Vec::with_capacity(effects.dispatches.len()), Vec::new());
+        for dispatch in &effects.dispatches {
+            let task = self.gated(dispatch);
+            if task.is_gated() { gated.push(task) } else { tasks.push(task.task) }
+        }
         let children = std::mem::take(&mut effects.children);
         let ending = effects.ended.then(|| self.ending());
         if let Some(update) = &effects.execution {
@@ -83,7 +88,9 @@ impl Live {
             start: None,
             bytes: effects.steps.iter().map(row_bytes).sum::<usize>() + effects.logs.len() * 128,
             tasks,
+            gated,
             resend: Vec::new(),
+            slot: self.slot.clone().filter(|_| effects.ended),
             children: children.into_iter().map(|start| self.child_request(start, false)).collect(),
             ending,
             effects,
@@ -106,6 +113,12 @@ impl Live {
         Ending { parent: self.parent.clone(), event, started_at: self.started_at }
     }
 
+    /// The task of a dispatch, and what it waits for before it goes to the queue.
+    fn gated(&self, dispatch: &Dispatch) -> Gated {
+        let cache = dispatch.cache.as_ref().map(|cache| cache.key.clone());
+        Gated { task: self.task(dispatch), cache, rate: dispatch.rate.clone() }
+    }
+
     fn task(&self, dispatch: &Dispatch) -> Task {
         Task {
             execution: self.id,
@@ -116,6 +129,8 @@ impl Live {
             queue: dispatch.queue.clone(),
             config: dispatch.config.clone(),
             timeout_ms: dispatch.timeout_ms,
+            priority: dispatch.priority,
+            heartbeat_ms: dispatch.heartbeat_ms,
             idempotency_key: self.id.idempotency_key(&dispatch.path).into(),
             traceparent: self.traceparent.clone(),
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::engine::{ChildStart, Event, ExecutionStatus, MAX_DEPTH, Outcome, StepError, code};
+use crate::engine::{ChildStart, Event, ExecutionStatus, MAX_DEPTH, Outcome, StepError, code, concurrency_key};
 use crate::ids::{ExecutionId, WorkflowId};
 use crate::plan::{Plan, PlanHash};
 use crate::service::model::{Execution, Parent, WorkflowStatus};
@@ -133,6 +133,7 @@ fn execution_of(shared: &Shared, child: &ChildStart, version: &Version, parent: 
     let input = version.admission.input(child.input.clone(), "input").map_err(|misfits| told(&misfits))?;
     let settings = version.admission.settings(&child.workflow, &shared.options.settings);
     let settings = settings.map_err(|misfits| told(&misfits))?;
+    let concurrency_key = concurrency_key(&version.plan, &input, &settings)?;
     Ok(Execution {
         id: child.child,
         workflow: version.workflow,
@@ -157,6 +158,7 @@ fn execution_of(shared: &Shared, child: &ChildStart, version: &Version, parent: 
         completed_at: None,
         cancel_requested_at: None,
         compensation: crate::engine::Compensation::None,
+        concurrency_key,
     })
 }
 

@@ -12,6 +12,7 @@ use crate::plan::Plan;
 use crate::service::model::{Execution, Parent};
 
 use super::message::Loaded;
+use super::slots::SlotOf;
 
 /// An execution in memory. Its shard owns it.
 pub(super) struct Live {
@@ -21,6 +22,8 @@ pub(super) struct Live {
     pub plan: Arc<Plan>,
     pub state: ExecutionState,
     pub parent: Option<Parent>,
+    /// Where it counts, where its workflow has a limit.
+    pub slot: Option<Arc<SlotOf>>,
     pub started_at: Option<Timestamp>,
     /// The number of its last turn: what it has in memory is committed once the shard's progress has come so far.
     pub ticket: u64,
@@ -53,6 +56,7 @@ impl Live {
             id: execution.id,
             partition: execution.id.partition(),
             workflow: execution.workflow_name.clone(),
+            slot: SlotOf::of(execution, &plan),
             plan,
             state,
             parent: execution.parent.clone(),

@@ -9,7 +9,10 @@ use crate::expr::Timestamp;
 use crate::ids::{ExecutionId, PartitionId};
 use crate::plan::Plan;
 use crate::service::model::{Execution, Parent};
-use crate::service::ports::{Delivered, DueTimer, RuntimeError, Started, Task};
+use crate::service::ports::{AttemptKey, Delivered, DueTimer, RuntimeError, Started, Task};
+
+use super::gate::Gated;
+use super::slots::SlotOf;
 
 /// Where an answer goes.
 pub(super) type Answer<T> = oneshot::Sender<Result<T, RuntimeError>>;
@@ -30,6 +33,8 @@ pub(super) enum Inbound {
     Discard { id: ExecutionId, then: Then },
     /// Partitions were lost.
     Fenced,
+    /// A task was handed to the queue by the gate.
+    Sent(AttemptKey),
     /// The queue may have lost what it held: send again what it does not hold.
     Resend,
     /// Write down what is under way; the answer is the ticket of the last turn.
@@ -122,8 +127,12 @@ pub(super) struct Turn {
     pub effects: Effects,
     /// The tasks of `effects.dispatches`.
     pub tasks: Vec<Task>,
+    /// Those that pass the gate first.
+    pub gated: Vec<Gated>,
     /// Tasks that were dispatched before, to be sent again where the queue does not hold them.
-    pub resend: Vec<Task>,
+    pub resend: Vec<Gated>,
+    /// The group in which somebody came to wait, or left.
+    pub slot: Option<Arc<SlotOf>>,
     pub children: Vec<ChildRequest>,
     pub ending: Option<Ending>,
     pub cause: Cause,

@@ -23,6 +23,7 @@ mod commit;
 mod committer;
 mod decide;
 mod family;
+mod gate;
 mod inbox;
 mod live;
 mod loader;
@@ -32,6 +33,7 @@ mod node;
 mod ownership;
 mod shard;
 mod shared;
+mod slots;
 mod sweep;
 mod timers;
 

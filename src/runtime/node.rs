@@ -19,11 +19,13 @@ use super::act::Actor;
 use super::audience::Audience;
 use super::committer::Committer;
 use super::family::{self, Versions};
+use super::gate::{Entrance, Gate};
 use super::loader::Loader;
 use super::message::{Inbound, Job, StartJob, What};
 use super::ownership::Ownership;
 use super::shard::{Outlets, Shard};
 use super::shared::Shared;
+use super::slots::Desk;
 use super::{Options, Ports, StartError, inbox, sweep};
 
 /// A running node. Dropping it is dying: what is not committed is lost, and recovered by the next; `drain` is the way to end.
@@ -42,7 +44,11 @@ impl Node {
         let leases = ports.store.partitions_take(&options.owner, &partitions).await?;
         let count = options.shards.max(1);
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
+        let (gate, gated) = Entrance::new();
+        let (slots, asked) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
+            gate,
+            slots,
             ownership: Ownership::new(&leases),
             audience: Audience::default(),
             admission: Arc::new(Semaphore::new(options.max_in_flight.max(1))),
@@ -64,6 +70,8 @@ impl Node {
         }
         let versions = Arc::new(Versions::default());
         spawn_all(&shared, &versions, receivers);
+        shared.spawn(Gate::new(shared.clone(), gated).run());
+        shared.spawn(Desk::new(shared.clone(), asked).run());
         Ok(Arc::new(Self { shared, versions }))
     }
 
@@ -199,6 +207,7 @@ fn spawn_all(shared: &Arc<Shared>, versions: &Arc<Versions>, inboxes: Vec<mpsc::
     shared.spawn(inbox::run(shared.clone()));
     shared.spawn(sweep::scan_timers(shared.clone()));
     shared.spawn(sweep::watch_queue(shared.clone()));
+    shared.spawn(sweep::expire(shared.clone()));
 }
 
 #[async_trait]

@@ -19,6 +19,7 @@ use super::live::Live;
 use super::loader::Wanted;
 use super::message::{Cause, Decided, Found, Inbound, Job, Kin, Loaded, StartJob, Then, Turn, What};
 use super::shared::{IdMap, Shared};
+use super::slots::SlotOf;
 use super::timers::{Alarm, Timers, later, until};
 
 /// How many messages are taken at once.
@@ -129,6 +130,7 @@ impl Shard {
             Inbound::Due(timers) => timers.into_iter().for_each(|due| self.due(due)),
             Inbound::Discard { id, then } => self.discard(id, then),
             Inbound::Fenced => self.drop_fenced(),
+            Inbound::Sent(key) => self.note_sent(key),
             Inbound::Resend => self.resend(),
             Inbound::Drain(answer) => self.drain(answer),
         }
@@ -141,8 +143,9 @@ impl Shard {
             let why = format!("execution {id} is being started or read; try again");
             return drop(job.answer.send(Err(RuntimeError::Unavailable(why))));
         }
-        if job.execution.scheduled_at.is_some_and(|at| at > now) {
-            return self.record_pending(job);
+        let slot = SlotOf::of(&job.execution, &job.plan);
+        if slot.is_some() || job.execution.scheduled_at.is_some_and(|at| at > now) {
+            return self.record_pending(job, slot);
         }
         let mut live = Live::starting(&job.execution, job.plan.clone(), &job.span, now);
         let turn = live.decide_start(job, now);
@@ -150,8 +153,8 @@ impl Shard {
         self.send(id, turn, now);
     }
 
-    /// Records an execution whose time has not come. Its row is all there is of it until then.
-    fn record_pending(&mut self, job: StartJob) {
+    /// Records an execution whose time, or turn, has not come. Its row is all there is of it until then.
+    fn record_pending(&mut self, job: StartJob, slot: Option<Arc<SlotOf>>) {
         let StartJob { mut execution, answer, permit, .. } = job;
         execution.wake_at = execution.scheduled_at;
         let (id, partition) = (execution.id, execution.id.partition());
@@ -165,7 +168,9 @@ impl Shard {
             start: Some(Box::new(execution)),
             effects: crate::engine::Effects::default(),
             tasks: Vec::new(),
+            gated: Vec::new(),
             resend: Vec::new(),
+            slot,
             children: Vec::new(),
             ending: None,
             cause: Cause::Start(answer),
@@ -215,6 +220,12 @@ impl Shard {
         let _ = self.decided.send(Decided::Turn(Box::new(turn)));
     }
 
+    /// The gate let a task go: from here on it counts as under way.
+    fn note_sent(&mut self, key: AttemptKey) {
+        let AttemptKey { execution, path, attempt } = key;
+        self.sent.push_back(Sent { at: self.shared.now(), execution, path, attempt });
+    }
+
     fn insert(&mut self, id: ExecutionId, live: Live) {
         if !matches!(self.slots.insert(id, Slot::Live(Box::new(live))), Some(Slot::Live(_))) {
             self.shared.live.fetch_add(1, Ordering::Relaxed);
@@ -260,7 +271,9 @@ impl Shard {
                     start: None,
                     effects: crate::engine::Effects::default(),
                     tasks: Vec::new(),
+                    gated: Vec::new(),
                     resend: Vec::new(),
+                    slot: None,
                     children: Vec::new(),
                     ending: None,
                     cause: Cause::Outcome(delivered),
@@ -289,11 +302,13 @@ impl Shard {
         let mut resend = false;
         for attempt in &outstanding {
             let (path, number) = (attempt.dispatch.path.clone(), attempt.dispatch.attempt);
-            if !attempt.recorded {
+            // One that waited for its turn under a limit was never sent, as far as anybody can tell: it waits again.
+            let waits = attempt.dispatch.rate.is_some() && !attempt.recorded;
+            if !attempt.recorded && !waits {
                 let path = path.clone();
                 self.sent.push_back(Sent { at: attempt.since, execution: id, path, attempt: number });
             }
-            if loading.discarded || !recovering {
+            if loading.discarded || !recovering || waits {
                 resend = true;
             } else if !self.held(id, &path, number) {
                 first.push(Job::event(Event::Lost { path, attempt: number }));
@@ -330,6 +345,7 @@ impl Shard {
     /// Its end was committed by a commit that seemed to fail, so that nobody was told.
     fn tell_of_end(&self, live: &Live, stopped: Vec<ExecutionId>) {
         self.shared.audience.ended(live.id);
+        live.slot.iter().for_each(|slot| drop(self.shared.slots.send(slot.clone())));
         stopped.into_iter().for_each(|child| self.shared.stop_child(child));
         let ending = live.ending();
         if let (Some(parent), Some(event)) = (ending.parent, ending.event) {
@@ -379,7 +395,14 @@ impl Shard {
             let event = match target {
                 TimerTarget::Step { path, attempt } => Event::Woken { path, attempt },
                 TimerTarget::Timeout => Event::TimedOut,
-                TimerTarget::Execution if live.state.status() == ExecutionStatus::Pending => Event::Started,
+                TimerTarget::Execution if live.state.status() == ExecutionStatus::Pending => match &live.slot {
+                    // Its time has come, but not yet its turn.
+                    Some(slot) => {
+                        let _ = self.shared.slots.send(slot.clone());
+                        continue;
+                    }
+                    None => Event::Started,
+                },
                 TimerTarget::Execution => Event::ExecutionWoken,
             };
             if let Some(turn) = live.decide(Job::event(event), now) {

@@ -16,8 +16,10 @@ use crate::ids::{ExecutionId, PartitionId};
 use crate::service::ports::{AttemptKey, CrashPoint};
 
 use super::audience::Audience;
+use super::gate::Entrance;
 use super::message::{Inbound, Job};
 use super::ownership::Ownership;
+use super::slots::SlotOf;
 use super::{Options, Ports};
 
 /// A map by ids that this process made: nobody chooses them to collide, and its order repeats itself.
@@ -67,6 +69,10 @@ pub(super) struct Shared {
     pub resend: Notify,
     /// Cancelled when the node ends, or dies in a simulation.
     pub killed: CancellationToken,
+    /// Where tasks go that are kept from the queue for a while.
+    pub gate: Entrance,
+    /// Tells the desk of slots to look at a group.
+    pub slots: mpsc::UnboundedSender<Arc<SlotOf>>,
     pub tasks: TaskTracker,
 }
 

@@ -85,6 +85,22 @@ fn hand_over(shared: &Shared, due: Vec<DueTimer>) {
     }
 }
 
+/// How many expired outputs are deleted at once, and how long to wait between two looks that find few.
+const EXPIRED: u64 = 1_000;
+const EXPIRY: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Deletes outputs that expired, until the node ends.
+pub(super) async fn expire(shared: Arc<Shared>) {
+    loop {
+        match shared.ports.store.cache_sweep(shared.now(), EXPIRED).await {
+            Ok(EXPIRED..) => continue,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "expired outputs can't be deleted; trying again"),
+        }
+        shared.ports.clock.sleep(EXPIRY).await;
+    }
+}
+
 /// Looks after the queue until the node ends.
 pub(super) async fn watch_queue(shared: Arc<Shared>) {
     let mut nonce = None;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::engine::{Control, ExecutionStatus, LogLevel, StepRow, StepStatus};
+use crate::engine::{Control, ExecutionStatus, LogLevel, StepRow, StepStatus, concurrency_key};
 use crate::expr::{Timestamp, Value, canonical_json};
 use crate::ids::ExecutionId;
 
@@ -225,6 +225,8 @@ impl Service {
             }
         };
         let scheduled_at = request.scheduled_at;
+        let concurrency_key = concurrency_key(&startable.plan, &input, &settings)
+            .map_err(|message| ServiceError::Invalid { errors: vec![FieldError::new("input_data", message)] })?;
         Ok(Execution {
             id: self.entropy.execution_id(now),
             workflow: startable.workflow,
@@ -249,6 +251,7 @@ impl Service {
             completed_at: None,
             cancel_requested_at: None,
             compensation: crate::engine::Compensation::None,
+            concurrency_key,
         })
     }
 

@@ -73,6 +73,8 @@ pub struct TaskContext {
     pub idempotency_key: Arc<str>,
     /// W3C trace context, where the execution is traced.
     pub traceparent: Option<Arc<str>>,
+    /// When the handler last said that it is at work.
+    beat: Arc<Mutex<tokio::time::Instant>>,
     logs: Arc<Mutex<Vec<HandlerLog>>>,
 }
 
@@ -97,6 +99,7 @@ impl TaskContext {
             attempt: task.attempt,
             idempotency_key: task.idempotency_key.clone(),
             traceparent: task.traceparent.clone(),
+            beat: Arc::new(Mutex::new(tokio::time::Instant::now())),
             logs: Arc::default(),
         }
     }
@@ -106,6 +109,18 @@ impl TaskContext {
         if let Ok(mut logs) = self.logs.lock() {
             logs.push(HandlerLog { level, message: message.into(), at: tokio::time::Instant::now() });
         }
+    }
+
+    /// Says that the handler is at work. A step with a `heartbeat` fails when nothing says so for longer.
+    pub fn heartbeat(&self) {
+        if let Ok(mut beat) = self.beat.lock() {
+            *beat = tokio::time::Instant::now();
+        }
+    }
+
+    /// When the handler last said that it is at work; its start, where it never did.
+    pub fn last_heartbeat(&self) -> tokio::time::Instant {
+        self.beat.lock().map_or_else(|_| tokio::time::Instant::now(), |beat| *beat)
     }
 
     /// Takes what was logged.

@@ -177,6 +177,8 @@ pub struct Execution {
     pub cancel_requested_at: Option<Timestamp>,
     /// How far the undoing of its completed steps is.
     pub compensation: Compensation,
+    /// What it counts against, of the executions of its workflow; none where they are not limited.
+    pub concurrency_key: Option<Arc<str>>,
 }
 
 /// Whose child an execution is.

@@ -10,11 +10,12 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{
-    ControlRow, ExecutionStatus, ExecutionUpdate, LogEntry, LogLevel, StepError, StepRow, StepStatus, TimerTarget,
+    CacheWrite, ControlRow, ExecutionStatus, ExecutionUpdate, LogEntry, LogLevel, StepError, StepRow, StepStatus,
+    TimerTarget,
 };
 use crate::expr::{Timestamp, Value};
 use crate::ids::{Attempt, Epoch, ExecutionId, PartitionId, StepPath, WorkflowId};
-use crate::plan::{Plan, PlanHash};
+use crate::plan::{DEFAULT_PRIORITY, Plan, PlanHash};
 
 use super::model::{DraftStep, Execution, History, Version, Workflow, WorkflowStatus};
 
@@ -51,6 +52,8 @@ pub struct Commit {
     pub logs: Vec<(ExecutionId, LogEntry)>,
     /// Controls that were applied; an existing (execution, seq) is left as it is.
     pub controls: Vec<ControlRow>,
+    /// Outputs to keep. One that is kept and has not expired stays.
+    pub caches: Vec<(ExecutionId, CacheWrite)>,
 }
 
 /// What came of a commit.
@@ -245,9 +248,44 @@ pub trait WorkflowStore: Send + Sync + 'static {
     async fn draft_step_delete(&self, id: uuid::Uuid) -> StoreResult<bool>;
 }
 
+/// The executions of a workflow that count against each other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SlotGroup {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// The value of its `concurrency key`, as canonical JSON.
+    pub key: Arc<str>,
+}
+
+/// Who holds a slot of a group, and who waits for one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Slots {
+    /// Those that run, oldest first, and whether each was asked to stop.
+    pub running: Vec<(ExecutionId, bool)>,
+    /// Those that wait and whose time has come, oldest first.
+    pub waiting: Vec<ExecutionId>,
+}
+
+/// What limits are kept by: slots, cached outputs, and the times of dispatches.
+#[async_trait]
+pub trait LimitStore: Send + Sync + 'static {
+    /// The slots of a group: all that run, and the `most` oldest that wait and were to start at `now` or earlier.
+    async fn slots(&self, group: &SlotGroup, now: Timestamp, most: usize) -> StoreResult<Slots>;
+    /// The groups in which somebody waits, each with the plan of one of those.
+    async fn slot_groups_waiting(&self) -> StoreResult<Vec<(SlotGroup, PlanHash)>>;
+    /// The outputs that are kept under these keys and have not expired at `now`.
+    async fn cache_find(&self, keys: &[Arc<str>], now: Timestamp) -> StoreResult<Vec<(Arc<str>, Value)>>;
+    /// Deletes up to `most` outputs that expired before `now`; how many there were.
+    async fn cache_sweep(&self, now: Timestamp, most: u64) -> StoreResult<u64>;
+    /// The times of the last dispatches under a limit.
+    async fn rate_find(&self, name: &str) -> StoreResult<Vec<Timestamp>>;
+    /// Replaces the times of the last dispatches under a limit.
+    async fn rate_save(&self, name: &str, times: &[Timestamp]) -> StoreResult<()>;
+}
+
 /// A whole store.
-pub trait Store: ExecutionStore + ExecutionReads + WorkflowStore {}
-impl<T: ExecutionStore + ExecutionReads + WorkflowStore> Store for T {}
+pub trait Store: ExecutionStore + ExecutionReads + WorkflowStore + LimitStore {}
+impl<T: ExecutionStore + ExecutionReads + WorkflowStore + LimitStore> Store for T {}
 
 /// A task as it travels to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -268,11 +306,26 @@ pub struct Task {
     pub config: Value,
     /// How long it may take from its claim, in milliseconds.
     pub timeout_ms: u64,
+    /// 0 to 9, the higher first.
+    #[serde(default = "default_priority", skip_serializing_if = "is_default_priority")]
+    pub priority: u8,
+    /// How long its handler may be silent, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat_ms: Option<u64>,
     /// The same for every attempt: what an `http_request` sends as `Idempotency-Key`.
     pub idempotency_key: Arc<str>,
     /// W3C trace context, where the execution is traced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Arc<str>>,
+}
+
+fn default_priority() -> u8 {
+    DEFAULT_PRIORITY
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it skips by reference")]
+fn is_default_priority(priority: &u8) -> bool {
+    *priority == DEFAULT_PRIORITY
 }
 
 /// A task's outcome as it travels back.

@@ -13,6 +13,7 @@ mod entity;
 mod error;
 mod executions;
 mod fault;
+mod limits;
 mod options;
 mod ownership;
 mod reads;

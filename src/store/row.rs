@@ -90,6 +90,7 @@ pub(super) fn execution_cells(execution: &Execution) -> Row {
         micros(execution.completed_at),
         micros(execution.cancel_requested_at),
         execution.compensation.as_str().into(),
+        execution.concurrency_key.as_deref().map(words).into(),
     ]
 }
 
@@ -180,6 +181,7 @@ pub(super) fn execution(row: entity::execution::Model) -> StoreResult<Execution>
         completed_at: row.completed_at.map(Timestamp),
         cancel_requested_at: row.cancel_requested_at.map(Timestamp),
         compensation: word("compensation", &row.compensation, Compensation::parse)?,
+        concurrency_key: row.concurrency_key.map(Into::into),
     })
 }
 

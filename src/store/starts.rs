@@ -43,6 +43,7 @@ const COLUMNS: &[(&str, Kind)] = &[
     ("completed_at", Kind::Int),
     ("cancel_requested_at", Kind::Int),
     ("compensation", Kind::Words),
+    ("concurrency_key", Kind::Text),
 ];
 
 /// How many losers are looked up at once.

@@ -45,9 +45,29 @@ async fn within_time(task: &Task, handlers: &Handlers, context: &TaskContext) ->
     let config = serde_json::to_value(&task.config)
         .map_err(|error| StepError::fatal(code::CONFIG, format!("the configuration is no JSON: {error}")))?;
     let limit = Duration::from_millis(task.timeout_ms);
-    match tokio::time::timeout(limit, handler.execute(context, config)).await {
-        Ok(result) => result.map_err(StepError::from),
-        Err(_) => Err(StepError::retryable(code::TIMEOUT, format!("took longer than {}", text_of(task.timeout_ms)))),
+    let silence = task.heartbeat_ms.map(Duration::from_millis);
+    let timed_out = |message| Err(StepError { unknown: true, ..StepError::retryable(code::TIMEOUT, message) });
+    tokio::select! {
+        biased;
+        result = tokio::time::timeout(limit, handler.execute(context, config)) => match result {
+            Ok(result) => result.map_err(StepError::from),
+            Err(_) => timed_out(format!("took longer than {}", text_of(task.timeout_ms))),
+        },
+        () = silent(context, silence) => {
+            timed_out(format!("gave no heartbeat for {}", text_of(task.heartbeat_ms.unwrap_or_default())))
+        }
+    }
+}
+
+/// Ends when the handler has said nothing for so long; never where it need not.
+async fn silent(context: &TaskContext, most: Option<Duration>) {
+    let Some(most) = most else { return std::future::pending().await };
+    loop {
+        let due = context.last_heartbeat() + most;
+        if due <= Instant::now() {
+            return;
+        }
+        tokio::time::sleep_until(due).await;
     }
 }
 

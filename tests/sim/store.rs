@@ -15,8 +15,8 @@ use stepwell::ids::{Attempt, Epoch, ExecutionId, PartitionId, StepPath};
 use stepwell::plan::{Plan, PlanHash};
 use stepwell::service::model::{Execution, History, Version, Workflow};
 use stepwell::service::ports::{
-    AttemptKey, Commit, Committed, DueTimer, ExecutionFilter, ExecutionReads, ExecutionStore, LogFilter, Page,
-    StoreError, StoreResult, StoredLog,
+    AttemptKey, Commit, Committed, DueTimer, ExecutionFilter, ExecutionReads, ExecutionStore, LimitStore, LogFilter,
+    Page, SlotGroup, Slots, StoreError, StoreResult, StoredLog,
 };
 
 use super::rng::Rng;
@@ -39,6 +39,9 @@ pub struct Rows {
     pub logs: Vec<(ExecutionId, LogEntry)>,
     pub plans: HashMap<PlanHash, Arc<Plan>>,
     pub workflows: Vec<(Workflow, Version)>,
+    /// Kept outputs: when they expire, and what they are.
+    pub caches: BTreeMap<Arc<str>, (Timestamp, stepwell::expr::Value)>,
+    pub rates: BTreeMap<String, Vec<Timestamp>>,
     /// What must never happen.
     pub violations: Vec<String>,
     /// What was written, in order: two runs of one seed have the same.
@@ -180,6 +183,12 @@ impl Rows {
         self.logs.extend(commit.logs.iter().filter(|(id, _)| keep(*id)).cloned());
         for control in commit.controls.iter().filter(|control| keep(control.execution)) {
             self.controls.entry((control.execution, control.seq)).or_insert_with(|| control.clone());
+        }
+        for (_, write) in commit.caches.iter().filter(|(id, _)| keep(*id)) {
+            let kept = self.caches.get(&write.key).is_some_and(|(expires, _)| *expires > write.created_at);
+            if !kept {
+                self.caches.insert(write.key.clone(), (write.expires_at, write.output.clone()));
+            }
         }
         self.commits += 1;
         committed
@@ -396,5 +405,74 @@ impl ExecutionReads for MemoryStore {
 
     async fn execution_count_live(&self, _: stepwell::ids::WorkflowId) -> StoreResult<u64> {
         unavailable("not simulated")
+    }
+}
+
+#[async_trait]
+impl LimitStore for MemoryStore {
+    async fn slots(&self, group: &SlotGroup, now: Timestamp, most: usize) -> StoreResult<Slots> {
+        self.pause().await;
+        self.check_away()?;
+        let rows = self.rows();
+        let counts = |execution: &&Execution| {
+            execution.workflow == group.workflow
+                && execution.concurrency_key.as_ref() == Some(&group.key)
+                && !execution.status.is_terminal()
+        };
+        let mut all: Vec<&Execution> = rows.executions.values().filter(counts).collect();
+        all.sort_by_key(|execution| (execution.created_at, execution.id));
+        let (waiting, running): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|execution| execution.status == ExecutionStatus::Pending);
+        let due = |execution: &&&Execution| execution.scheduled_at.is_none_or(|at| at <= now);
+        Ok(Slots {
+            running: running.iter().map(|one| (one.id, one.cancel_requested_at.is_some())).collect(),
+            waiting: waiting.iter().filter(due).map(|one| one.id).take(most).collect(),
+        })
+    }
+
+    async fn slot_groups_waiting(&self) -> StoreResult<Vec<(SlotGroup, PlanHash)>> {
+        self.check_away()?;
+        let rows = self.rows();
+        let waiting = rows.executions.values().filter(|one| one.status == ExecutionStatus::Pending);
+        let group = |one: &Execution| {
+            let key = one.concurrency_key.clone()?;
+            Some((SlotGroup { workflow: one.workflow, key }, one.plan_hash.clone()))
+        };
+        let groups: BTreeMap<SlotGroup, PlanHash> = waiting.filter_map(group).collect();
+        Ok(groups.into_iter().collect())
+    }
+
+    async fn cache_find(
+        &self,
+        keys: &[Arc<str>],
+        now: Timestamp,
+    ) -> StoreResult<Vec<(Arc<str>, stepwell::expr::Value)>> {
+        self.pause().await;
+        self.check_away()?;
+        let rows = self.rows();
+        let kept = |key: &Arc<str>| {
+            let (expires, output) = rows.caches.get(key)?;
+            (*expires > now).then(|| (key.clone(), output.clone()))
+        };
+        Ok(keys.iter().filter_map(kept).collect())
+    }
+
+    async fn cache_sweep(&self, now: Timestamp, _: u64) -> StoreResult<u64> {
+        self.check_away()?;
+        self.rows().caches.retain(|_, (expires, _)| *expires > now);
+        Ok(0)
+    }
+
+    async fn rate_find(&self, name: &str) -> StoreResult<Vec<Timestamp>> {
+        self.pause().await;
+        self.check_away()?;
+        Ok(self.rows().rates.get(name).cloned().unwrap_or_default())
+    }
+
+    async fn rate_save(&self, name: &str, times: &[Timestamp]) -> StoreResult<()> {
+        self.pause().await;
+        self.check_away()?;
+        self.rows().rates.insert(name.to_owned(), times.to_vec());
+        Ok(())
     }
 }

@@ -172,6 +172,8 @@ impl World {
     pub fn execution(&self, workflow: &str, n: i64, key: Option<&str>) -> (Execution, Arc<stepwell::plan::Plan>) {
         let (workflow, version) = self.store.workflow(workflow);
         let now = self.clock.now();
+        let (input, settings) = (Value::object([("n", Value::Int(n))]), Value::object::<&str>([]));
+        let concurrency_key = stepwell::engine::concurrency_key(&version.plan, &input, &settings).unwrap();
         let execution = Execution {
             id: self.entropy.execution_id(now),
             workflow: workflow.id,
@@ -180,8 +182,8 @@ impl World {
             plan_hash: version.plan_hash,
             status: ExecutionStatus::Pending,
             seq: 0,
-            input: Value::object([("n", Value::Int(n))]),
-            settings: Value::object::<&str>([]),
+            input,
+            settings,
             output: None,
             error: None,
             retry_count: 0,
@@ -196,6 +198,7 @@ impl World {
             completed_at: None,
             cancel_requested_at: None,
             compensation: stepwell::engine::Compensation::None,
+            concurrency_key,
         };
         (execution, version.plan)
     }

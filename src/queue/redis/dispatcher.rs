@@ -1,6 +1,6 @@
 //! The owner's side.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -130,8 +130,9 @@ impl Dispatcher for RedisQueue {
                 self.add(std::mem::take(&mut batch)).await?;
             }
             batch.bytes += json.len();
-            batch.entries.push((self.keys.tasks(&task.queue), json));
-            batch.queues.insert(task.queue.to_string());
+            let lane = keys::lane(&task.queue, task.priority);
+            batch.entries.push((self.keys.tasks(&lane), json));
+            batch.queues.insert(lane);
         }
         if batch.entries.is_empty() { Ok(()) } else { self.add(batch).await }
     }
@@ -214,11 +215,16 @@ impl Dispatcher for RedisQueue {
     async fn depths(&self) -> Result<Vec<QueueDepth>, QueueError> {
         let ((seconds, micros),): ((u64, u64),) = self.link.send(&one("TIME", &[])).await?;
         let now_ms = seconds * 1_000 + micros / 1_000;
-        let mut depths = Vec::new();
-        for queue in self.queues().await? {
-            depths.push(self.depth(queue, now_ms).await?);
+        let mut depths: BTreeMap<Arc<str>, QueueDepth> = BTreeMap::new();
+        for lane in self.queues().await? {
+            let queue: Arc<str> = keys::of_lane(&lane).0.into();
+            let depth = self.depth(lane, now_ms).await?;
+            let none = QueueDepth { queue: queue.clone(), waiting: 0, oldest_ms: 0 };
+            let whole = depths.entry(queue).or_insert(none);
+            whole.waiting += depth.waiting;
+            whole.oldest_ms = whole.oldest_ms.max(depth.oldest_ms);
         }
-        Ok(depths)
+        Ok(depths.into_values().collect())
     }
 }
 

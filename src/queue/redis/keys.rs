@@ -1,6 +1,7 @@
 //! What is called what in Redis.
 //!
-//! - `{prefix}:{q:NAME}:tasks`: a stream for each queue, with the consumer group `workers`
+//! - `{prefix}:{q:NAME}:tasks`: a stream for each queue, with the consumer group `workers`; tasks of another priority than
+//!   the usual stand in a stream beside it, `{prefix}:{q:NAME@P}:tasks`
 //! - `{prefix}:{pN}:outcomes`: a stream for each partition, read by its owner
 //! - `{prefix}:queues`: the set of queues; `{prefix}:nonce`: what is gone when the data is
 //! - `{prefix}:notices`: the channel of stops and new queues
@@ -8,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use crate::ids::PartitionId;
+use crate::plan::DEFAULT_PRIORITY;
 use crate::service::ports::Receipt;
 
 /// The consumer group of a queue's stream.
@@ -44,6 +46,22 @@ impl Keys {
 
     pub(super) fn notices(&self) -> String {
         format!("{}:notices", self.prefix)
+    }
+}
+
+/// What is between the name of a queue and a priority: nothing that a name can hold.
+const LANE: char = '@';
+
+/// The lane of a queue that tasks of a priority wait in. The usual priority has the queue's own name.
+pub(super) fn lane(queue: &str, priority: u8) -> String {
+    if priority == DEFAULT_PRIORITY { queue.to_owned() } else { format!("{queue}{LANE}{priority}") }
+}
+
+/// The queue and the priority of a lane.
+pub(super) fn of_lane(lane: &str) -> (&str, u8) {
+    match lane.split_once(LANE) {
+        Some((queue, priority)) => (queue, priority.parse().unwrap_or(DEFAULT_PRIORITY)),
+        None => (lane, DEFAULT_PRIORITY),
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::service::ports::{Claimed, QueueError, Receipt};
 
 use super::entry::{Entry, Streams, decode};
-use super::keys::{GROUP, Keys, claim_receipt};
+use super::keys::{self, GROUP, Keys, claim_receipt};
 use super::link::{Link, is_no_group, one};
 use super::options::{self, unavailable};
 use super::patience::Patience;
@@ -64,8 +64,8 @@ pub(super) struct Reader {
 #[derive(Default)]
 struct ReadState {
     connection: Option<MultiplexedConnection>,
-    /// The queues read from, where they are all of them; asked for again when there may be more.
-    all: Vec<String>,
+    /// The lanes read from; asked for again when there may be more.
+    lanes: Vec<String>,
     turn: usize,
     /// Whether an answer may have been lost with a connection: then there may be claims that we do not know of.
     recover: bool,
@@ -201,22 +201,28 @@ impl Reader {
         }
     }
 
-    /// The queues to read from; they take turns at being first.
+    /// The lanes to read from: the higher priority first, and of one priority the queues take turns at being first.
     async fn order(&self, state: &mut ReadState) -> RedisResult<Vec<String>> {
-        let mut queues = if self.queues.is_empty() {
-            if self.changed.swap(false, Ordering::Relaxed) || state.all.is_empty() {
-                (state.all,) = self.link.try_send(&one("SMEMBERS", &[&self.keys.queues()])).await?;
-            }
-            state.all.clone()
-        } else {
-            self.queues.clone()
-        };
-        if queues.is_empty() {
-            queues.push(DEFAULT_QUEUE.to_owned());
+        if self.changed.swap(false, Ordering::Relaxed) || state.lanes.is_empty() {
+            let (all,): (Vec<String>,) = self.link.try_send(&one("SMEMBERS", &[&self.keys.queues()])).await?;
+            state.lanes = self.lanes_of(all);
         }
-        state.turn = (state.turn + 1) % queues.len();
-        queues.rotate_left(state.turn);
-        Ok(queues)
+        let mut lanes = state.lanes.clone();
+        state.turn = (state.turn + 1) % lanes.len();
+        lanes.rotate_left(state.turn);
+        lanes.sort_by_key(|lane| std::cmp::Reverse(keys::of_lane(lane).1));
+        Ok(lanes)
+    }
+
+    /// The lanes of this worker's queues, of all that there are. A queue has one of its own name, whether it is used or not.
+    fn lanes_of(&self, all: Vec<String>) -> Vec<String> {
+        if self.queues.is_empty() {
+            return if all.is_empty() { vec![DEFAULT_QUEUE.to_owned()] } else { all };
+        }
+        let mine = |lane: &String| {
+            !self.queues.contains(lane) && self.queues.iter().any(|queue| queue == keys::of_lane(lane).0)
+        };
+        self.queues.iter().cloned().chain(all.iter().filter(|lane| mine(lane)).cloned()).collect()
     }
 
     /// The connection that claims are made on: this one alone, so that none is sent twice when an answer is lost.

@@ -59,13 +59,11 @@ impl RedisSource {
     }
 }
 
-/// Makes a worker of all queues ask which there are.
+/// Makes a worker ask which lanes there are.
 fn look_again(reader: &Arc<Reader>) {
-    if reader.queues.is_empty() {
-        reader.changed.store(true, Ordering::Relaxed);
-        let reader = reader.clone();
-        tokio::spawn(async move { reader.unblock().await });
-    }
+    reader.changed.store(true, Ordering::Relaxed);
+    let reader = reader.clone();
+    tokio::spawn(async move { reader.unblock().await });
 }
 
 /// The queues' names, none for all of them.

@@ -34,6 +34,7 @@ pub struct Model {
     pub completed_at: Option<i64>,
     pub cancel_requested_at: Option<i64>,
     pub compensation: String,
+    pub concurrency_key: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
