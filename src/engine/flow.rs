@@ -1,20 +1,15 @@
-//! Control flow: `let`, `if`, `parallel`, `for`, `sleep`, `return`, `fail`.
+//! Control flow: `let`, `if`, `sleep`, `return`, `fail`.
 
 use std::sync::Arc;
 
 use crate::expr::{Expr, Timestamp, Value};
 use crate::ids::Attempt;
-use crate::plan::{ForNode, IfArm, NodeId, NodeKind, ParallelChild, Wake};
+use crate::plan::{IfArm, NodeId, NodeKind, Wake};
 
 use super::machine::{Machine, Place};
-use super::state::{FrameId, FrameKind, Join, Loop, Resume, ScopeId};
+use super::state::{FrameKind, Resume, ScopeId};
+use super::unwind::Ending;
 use super::{StepError, StepRow, StepStatus, code};
-
-/// The most items that a loop goes over.
-pub const MAX_FAN_OUT: usize = 100_000;
-
-/// The largest list that a loop may yield, in bytes.
-pub const MAX_LIST_BYTES: usize = 64 * 1024 * 1024;
 
 impl Machine<'_> {
     pub(super) fn enter_let(&mut self, place: Place, name: &Arc<str>, value: &Expr, attempt: Attempt) {
@@ -91,145 +86,11 @@ impl Machine<'_> {
                     open.extend(arms.iter().rev().map(|arm| arm.block));
                 }
                 NodeKind::For(looped) => open.push(looped.body),
+                // Its `catch`es and its `finally` would not have run of themselves.
+                NodeKind::Try(node) => open.push(node.body),
                 _ => {}
             }
         }
-    }
-
-    pub(super) fn enter_parallel(&mut self, place: Place, children: &[ParallelChild]) {
-        if children.is_empty() {
-            return self.settled(place);
-        }
-        let frame = self.open(place, FrameKind::Parallel(join_of(children)));
-        for (slot, child) in children.iter().enumerate().filter(|(_, child)| child.after.is_empty()) {
-            self.enter(Place { node: child.node, parent: Some(frame), slot, scope: place.scope }, 1);
-        }
-    }
-
-    pub(super) fn child_joined(&mut self, frame: FrameId, slot: usize) {
-        let plan = self.plan;
-        let Some(open) = self.state.frames.get_mut(frame) else { return };
-        let scope = open.scope;
-        let NodeKind::Parallel { children, .. } = &plan.node(open.node).kind else { return };
-        let FrameKind::Parallel(join) = &mut open.kind else { return };
-        join.left -= 1;
-        if join.left == 0 {
-            let place = self.close(frame);
-            return self.settled(place);
-        }
-        let mut ready = Vec::new();
-        for at in join.bounds[slot]..join.bounds[slot + 1] {
-            let next = join.successors[at as usize] as usize;
-            join.blockers[next] -= 1;
-            if join.blockers[next] == 0 {
-                ready.push(next);
-            }
-        }
-        for slot in ready {
-            self.enter(Place { node: children[slot].node, parent: Some(frame), slot, scope }, 1);
-        }
-    }
-
-    pub(super) fn enter_loop(&mut self, place: Place, node: &ForNode, attempt: Attempt) {
-        let (items, width) = match self.loop_bounds(place, node) {
-            Ok(bounds) => bounds,
-            Err(error) => return self.fail_row(place, attempt, None, error),
-        };
-        let results = if node.yields.is_some() { vec![Value::Null; items.len()] } else { Vec::new() };
-        let looped = Loop { items, next: 0, running: 0, width, results, bytes: 0, attempt, since: self.now };
-        let frame = self.open(place, FrameKind::Loop(Box::new(looped)));
-        self.start_items(frame);
-    }
-
-    fn loop_bounds(&self, place: Place, node: &ForNode) -> Result<(Arc<Vec<Value>>, usize), StepError> {
-        let items = match self.evaluate(place, &node.list)? {
-            Value::List(items) => items,
-            other => return Err(super::scope::wrong_type(&node.list, "a list", &other)),
-        };
-        if items.len() > MAX_FAN_OUT {
-            let message = format!("a loop goes over at most {MAX_FAN_OUT} items, this list has {}", items.len());
-            return Err(StepError::fatal(code::LIMIT, message));
-        }
-        let Some(width) = &node.parallel else { return Ok((items, 1)) };
-        match self.evaluate(place, width)? {
-            Value::Int(width) if width >= 1 => Ok((items, usize::try_from(width).unwrap_or(usize::MAX))),
-            other => Err(super::scope::wrong_type(width, "a whole number of at least 1", &other)),
-        }
-    }
-
-    /// Starts items until as many are under way as may be; settles the loop when none is left.
-    fn start_items(&mut self, frame: FrameId) {
-        let plan = self.plan;
-        loop {
-            let Some(open) = self.state.frames.get_mut(frame) else { return };
-            let (node, outer) = (open.node, open.scope);
-            let FrameKind::Loop(looped) = &mut open.kind else { return };
-            if looped.next == looped.items.len() && looped.running == 0 {
-                return self.finish_loop(frame);
-            }
-            if looped.next == looped.items.len() || looped.running >= looped.width {
-                return;
-            }
-            let (slot, item) = (looped.next, looped.items[looped.next].clone());
-            looped.next += 1;
-            looped.running += 1;
-            let NodeKind::For(node) = &plan.node(node).kind else { return };
-            let scope = self.open_scope(outer, slot);
-            self.state.bind(scope, node.var.clone(), item);
-            self.enter(Place { node: node.body, parent: Some(frame), slot, scope }, 1);
-        }
-    }
-
-    /// The body of an item settled: evaluates its `yield`, and starts the next.
-    pub(super) fn item_settled(&mut self, frame: FrameId, slot: usize, scope: ScopeId) {
-        let plan = self.plan;
-        let Some(open) = self.state.frames.get(frame) else { return };
-        let NodeKind::For(node) = &plan.node(open.node).kind else { return };
-        let place = Place { node: node.body, parent: Some(frame), slot, scope };
-        if let Some(yields) = &node.yields {
-            match self.names(scope).value(yields).and_then(|value| self.keep_result(frame, slot, value)) {
-                Ok(()) => {}
-                Err(error) => return self.stall(place, 1, Resume::Yield, error),
-            }
-        }
-        self.state.scopes.try_remove(scope);
-        if let Some(FrameKind::Loop(looped)) = self.state.frames.get_mut(frame).map(|frame| &mut frame.kind) {
-            looped.running -= 1;
-        }
-        self.start_items(frame);
-    }
-
-    fn keep_result(&mut self, frame: FrameId, slot: usize, value: Value) -> Result<(), StepError> {
-        let Some(FrameKind::Loop(looped)) = self.state.frames.get_mut(frame).map(|frame| &mut frame.kind) else {
-            return Ok(());
-        };
-        looped.bytes += value.approx_bytes();
-        if looped.bytes > MAX_LIST_BYTES {
-            let message = format!("the list that a loop yields is at most {MAX_LIST_BYTES} bytes");
-            return Err(StepError::fatal(code::LIMIT, message));
-        }
-        looped.results[slot] = value;
-        Ok(())
-    }
-
-    fn finish_loop(&mut self, frame: FrameId) {
-        let plan = self.plan;
-        let Some(open) = self.state.frames.get_mut(frame) else { return };
-        let FrameKind::Loop(looped) = &mut open.kind else { return };
-        let (results, attempt, since) = (std::mem::take(&mut looped.results), looped.attempt, looped.since);
-        let count = i64::try_from(looped.items.len()).unwrap_or(i64::MAX);
-        let place = self.close(frame);
-        let NodeKind::For(node) = &plan.node(place.node).kind else { return };
-        let list = Value::list(results);
-        let path = self.path_of(place);
-        let row = self.row(place, path, attempt, StepStatus::Completed);
-        let input = Some(Value::object([("items", Value::Int(count))]));
-        let output = node.yields.is_some().then(|| list.clone());
-        self.effects.steps.push(StepRow { input, output, created_at: since, started_at: Some(since), ..row });
-        if let Some(name) = &node.name {
-            self.state.bind(place.scope, name.clone(), list);
-        }
-        self.settled(place);
     }
 
     pub(super) fn enter_sleep(&mut self, place: Place, wake: &Wake, attempt: Attempt) {
@@ -281,8 +142,8 @@ impl Machine<'_> {
     pub(super) fn enter_return(&mut self, place: Place, value: Option<&Expr>, attempt: Attempt) {
         let result = value.map_or(Ok(Value::Null), |expr| self.evaluate(place, expr));
         match result.and_then(|value| self.admit_output(value)) {
-            Ok(value) => self.complete(value),
-            Err(error) => self.stall(place, attempt, Resume::Node, error),
+            Ok(value) => self.end_by(Ending::Return(value), place.parent),
+            Err(error) => self.raise(place, attempt, Resume::Node, error),
         }
     }
 
@@ -321,8 +182,11 @@ impl Machine<'_> {
         expr.reads("data").then(|| self.data_at(place))
     }
 
-    /// `data` at a place.
+    /// `data` at a place; an undo has that of the step that it undoes.
     pub(super) fn data_at(&self, place: Place) -> Value {
+        if let Some(data) = self.state.scopes.get(place.scope).and_then(|scope| scope.values.get("data")) {
+            return data.clone();
+        }
         self.state.data_before(self.plan, place.parent, place.slot, place.scope)
     }
 
@@ -333,27 +197,6 @@ impl Machine<'_> {
         }
         self.state.recorded.output(&self.path_of(place), attempt)
     }
-}
-
-fn join_of(children: &[ParallelChild]) -> Join {
-    let mut counts = vec![0u32; children.len() + 1];
-    for before in children.iter().flat_map(|child| &child.after) {
-        counts[*before as usize + 1] += 1;
-    }
-    for at in 1..counts.len() {
-        counts[at] += counts[at - 1];
-    }
-    let mut successors = vec![0u32; counts.last().copied().unwrap_or(0) as usize];
-    let mut fill = counts.clone();
-    for (at, child) in children.iter().enumerate() {
-        for before in &child.after {
-            let cursor = &mut fill[*before as usize];
-            successors[*cursor as usize] = u32::try_from(at).unwrap_or(u32::MAX);
-            *cursor += 1;
-        }
-    }
-    let blockers = children.iter().map(|child| u32::try_from(child.after.len()).unwrap_or(u32::MAX)).collect();
-    Join { blockers, successors: successors.into(), bounds: counts.into(), left: children.len() }
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "the range is checked")]

@@ -2,7 +2,7 @@
 //!
 //! A worklist rather than recursion: a sequence of ten thousand pure steps is one long walk, not a deep one.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use crate::expr::{Timestamp, Value};
@@ -22,8 +22,12 @@ pub(super) struct Machine<'a> {
     pub now: Timestamp,
     pub effects: Effects,
     work: VecDeque<Work>,
-    /// Set once the execution fails for good: what is still to be entered is parked, for a later retry.
-    failing: bool,
+    /// Set once the execution fails for good and has nothing to unwind: what is still to be entered is parked, for a later retry.
+    pub failing: bool,
+    /// The last stamp of a frame before this event: what was opened since is not sent yet.
+    pub before: u64,
+    /// What was opened in this walk and stopped in it.
+    pub unsent: HashSet<(StepPath, Attempt)>,
 }
 
 /// A place in the tree: a node, who is told when it settles, and where its names are bound.
@@ -35,41 +39,60 @@ pub(super) struct Place {
     pub scope: ScopeId,
 }
 
-enum Work {
-    Enter(Place, Attempt),
-    Settled { parent: Option<FrameId>, slot: usize, scope: ScopeId },
+/// What is to be done at a place. It is void once the frame above is gone, or drained: then that has another stamp.
+struct Work {
+    place: Place,
+    stamp: u64,
+    task: Todo,
+}
+
+enum Todo {
+    Enter(Attempt),
+    Settle,
 }
 
 impl<'a> Machine<'a> {
     pub fn new(plan: &'a Plan, state: &'a mut ExecutionState, now: Timestamp) -> Self {
-        Self { plan, state, now, effects: Effects::default(), work: VecDeque::new(), failing: false }
+        let before = state.frames.last_stamp();
+        let (effects, work, unsent) = (Effects::default(), VecDeque::new(), HashSet::new());
+        Self { plan, state, now, effects, work, failing: false, before, unsent }
     }
 
     /// Enters a node; `attempt` is the number of this try at it.
     pub fn enter(&mut self, place: Place, attempt: Attempt) {
-        self.work.push_back(Work::Enter(place, attempt));
+        self.push(place, Todo::Enter(attempt));
     }
 
     /// Tells the parent that a place has settled.
     pub fn settled(&mut self, place: Place) {
-        self.work.push_back(Work::Settled { parent: place.parent, slot: place.slot, scope: place.scope });
+        self.push(place, Todo::Settle);
+    }
+
+    fn push(&mut self, place: Place, task: Todo) {
+        let stamp = self.state.frames.stamp(place.parent);
+        self.work.push_back(Work { place, stamp, task });
     }
 
     /// Walks until nothing is left to do now.
     pub fn walk(&mut self) {
-        while let Some(work) = self.work.pop_front() {
-            match work {
-                Work::Enter(place, attempt) if self.failing => {
+        while let Some(Work { place, stamp, task }) = self.work.pop_front() {
+            if self.state.frames.stamp(place.parent) != stamp {
+                self.forget(place);
+                continue;
+            }
+            match (task, place.parent) {
+                (Todo::Enter(attempt), _) if self.failing => {
                     self.park(place, attempt.saturating_sub(1), Resume::Node);
                 }
-                Work::Enter(place, attempt) => self.visit(place, attempt),
-                Work::Settled { parent: None, scope, .. } => self.complete_body(scope),
-                Work::Settled { parent: Some(parent), slot, scope } => self.child_settled(parent, slot, scope),
+                (Todo::Enter(attempt), _) => self.visit(place, attempt),
+                (Todo::Settle, None) => self.complete_body(place.scope),
+                (Todo::Settle, Some(parent)) => self.child_settled(parent, place),
             }
         }
         if self.failing {
             self.fail();
         }
+        self.keep_back();
     }
 
     fn visit(&mut self, place: Place, attempt: Attempt) {
@@ -85,38 +108,37 @@ impl<'a> Machine<'a> {
             NodeKind::Step(step) => self.enter_step(place, step, attempt),
             NodeKind::Let { name, value } => self.enter_let(place, name, value, attempt),
             NodeKind::If { arms, otherwise } => self.enter_if(place, arms, *otherwise, attempt),
-            NodeKind::Parallel { children, .. } => self.enter_parallel(place, children),
+            NodeKind::Parallel { children, mode } => self.enter_parallel(place, children, mode, attempt),
             NodeKind::For(looped) => self.enter_loop(place, looped, attempt),
             NodeKind::Sleep(wake) => self.enter_sleep(place, wake, attempt),
             NodeKind::Return { value } => self.enter_return(place, value.as_ref(), attempt),
-            NodeKind::Match(_)
-            | NodeKind::Repeat(_)
-            | NodeKind::Try(_)
-            | NodeKind::Compensate
-            | NodeKind::Wait(_)
-            | NodeKind::Approve(_) => {
+            NodeKind::Try(node) => self.enter_try(place, node),
+            NodeKind::Compensate => self.enter_compensate(place, attempt),
+            NodeKind::Match(_) | NodeKind::Repeat(_) | NodeKind::Wait(_) | NodeKind::Approve(_) => {
                 let error = StepError::fatal(super::code::LIMIT, "this statement is not run by this version");
                 self.fail_row(place, attempt, None, error);
             }
             NodeKind::Fail { message, code, cause } => {
                 let error = self.fail_error(place, message, code.as_ref(), cause.as_ref());
-                self.stall(place, attempt, Resume::Node, error);
+                self.raise(place, attempt, Resume::Node, error);
             }
         }
     }
 
-    fn child_settled(&mut self, parent: FrameId, slot: usize, scope: ScopeId) {
+    fn child_settled(&mut self, parent: FrameId, child: Place) {
         let Some(frame) = self.state.frames.get(parent) else { return };
         match frame.kind {
-            FrameKind::Block => self.next_in_block(parent, slot + 1),
+            FrameKind::Block => self.next_in_block(parent, child.slot + 1),
             FrameKind::Branch => {
                 let place = self.close(parent);
                 self.settled(place);
             }
-            FrameKind::Parallel(_) => self.child_joined(parent, slot),
-            FrameKind::Loop(_) => self.item_settled(parent, slot, scope),
-            // Only frames with children are told of them.
-            FrameKind::Step(_) | FrameKind::Wait { .. } | FrameKind::Stalled { .. } => {}
+            FrameKind::Parallel(_) => self.child_joined(parent, child.slot),
+            FrameKind::Loop(_) => self.item_settled(parent, child.slot, child.scope),
+            FrameKind::Try(_) => self.protected_settled(parent, child),
+            FrameKind::Undoing(_) => self.undo_settled(parent, child),
+            // Only frames with children are told of them, and what a drained one had was dropped.
+            FrameKind::Step(_) | FrameKind::Wait { .. } | FrameKind::Stalled { .. } | FrameKind::Unwinding(_) => {}
         }
     }
 
@@ -151,8 +173,14 @@ impl<'a> Machine<'a> {
 
     /// Closes a frame and gives its place.
     pub fn close(&mut self, id: FrameId) -> Place {
-        let frame = self.state.frames.remove(id);
-        Place { node: frame.node, parent: frame.parent, slot: frame.slot, scope: frame.scope }
+        self.state.frames.remove(id).place()
+    }
+
+    /// Lets go of what a place had for itself: the names of an item, of a `catch` or of an undo.
+    pub fn forget(&mut self, place: Place) {
+        if self.plan.has_own_names(place.node) {
+            self.state.scopes.try_remove(place.scope);
+        }
     }
 
     /// Closes the frame that waits under a path.
@@ -239,29 +267,19 @@ impl<'a> Machine<'a> {
         self.effects.logs.push(entry);
     }
 
-    /// A place failed for good, and a row says so: the frame stalls, and with it the execution.
+    /// A place failed for good, and a row says so.
     pub fn fail_row(&mut self, place: Place, attempt: Attempt, input: Option<Value>, error: StepError) {
         let path = self.path_of(place);
         let row = self.row(place, path, attempt, StepStatus::Failed);
         self.effects.steps.push(StepRow { input, error: Some(error.clone()), ..row });
-        self.stall(place, attempt, Resume::Node, error);
+        self.raise(place, attempt, Resume::Node, error);
     }
 
-    /// A place failed for good. The execution uses one of its retries, or fails once the walk is over.
-    pub fn stall(&mut self, place: Place, attempt: Attempt, resume: Resume, mut error: StepError) {
+    /// Says of an error in which step it happened.
+    pub fn sign(&self, place: Place, attempt: Attempt, error: &mut StepError) {
         if let NodeKind::Step(step) = &self.plan.node(place.node).kind {
             error.step.get_or_insert_with(|| step.name.clone());
             error.attempt.get_or_insert(attempt);
-        }
-        self.park(place, attempt, resume);
-        if self.failing || self.state.status == ExecutionStatus::Retrying {
-            return;
-        }
-        self.state.error = Some(error);
-        if self.state.retry_count < self.state.start.max_retries && !self.past_deadline() {
-            self.begin_retry();
-        } else {
-            self.failing = true;
         }
     }
 
@@ -270,13 +288,8 @@ impl<'a> Machine<'a> {
         self.open(place, FrameKind::Stalled { attempt, resume });
     }
 
-    /// Fails the execution, whatever retries it has left: once the walk is over.
-    pub fn fail_for_good(&mut self, error: StepError) {
-        self.state.error = Some(error);
-        self.failing = true;
-    }
-
-    fn past_deadline(&self) -> bool {
+    /// Whether the execution has taken longer than it may.
+    pub fn past_deadline(&self) -> bool {
         self.state.deadline.is_some_and(|deadline| deadline <= self.now)
     }
 

@@ -26,7 +26,16 @@ pub struct ReplayError {
 /// What rows say of places that are entered again in a replay.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recorded {
-    rows: HashMap<(StepPath, Attempt), (Option<Value>, Option<Timestamp>)>,
+    rows: HashMap<(StepPath, Attempt), Record>,
+}
+
+/// What a row says.
+#[derive(Clone, Debug)]
+struct Record {
+    output: Option<Value>,
+    wake_at: Option<Timestamp>,
+    /// Of one that was stopped: whether nobody knows if it had its effect.
+    unknown: Option<bool>,
 }
 
 impl Recorded {
@@ -34,26 +43,37 @@ impl Recorded {
         self.rows.is_empty()
     }
 
-    /// The output of a place that settled.
-    pub fn output(&self, path: &StepPath, attempt: Attempt) -> Option<Value> {
+    fn get(&self, path: &StepPath, attempt: Attempt) -> Option<&Record> {
         if self.rows.is_empty() {
             return None;
         }
-        self.rows.get(&(path.clone(), attempt))?.0.clone()
+        self.rows.get(&(path.clone(), attempt))
+    }
+
+    /// The output of a place that settled.
+    pub fn output(&self, path: &StepPath, attempt: Attempt) -> Option<Value> {
+        self.get(path, attempt)?.output.clone()
     }
 
     /// The time that a place waits for.
     pub fn wake_at(&self, path: &StepPath, attempt: Attempt) -> Option<Timestamp> {
-        if self.rows.is_empty() {
-            return None;
-        }
-        self.rows.get(&(path.clone(), attempt))?.1
+        self.get(path, attempt)?.wake_at
+    }
+
+    /// Of an attempt that was stopped: whether nobody knows if it had its effect.
+    pub fn unknown(&self, path: &StepPath, attempt: Attempt) -> Option<bool> {
+        self.get(path, attempt)?.unknown
     }
 
     fn of(rows: &[StepRow]) -> Self {
         let entry = |row: &StepRow| {
-            let output = row.output.clone().filter(|_| row.status == StepStatus::Completed);
-            ((row.path.clone(), row.attempt), (output, row.wake_at))
+            let stopped = row.status == StepStatus::Cancelled;
+            let record = Record {
+                output: row.output.clone().filter(|_| row.status == StepStatus::Completed),
+                wake_at: row.wake_at,
+                unknown: stopped.then(|| row.error.as_ref().is_some_and(|error| error.unknown)),
+            };
+            ((row.path.clone(), row.attempt), record)
         };
         Self { rows: rows.iter().map(entry).collect() }
     }

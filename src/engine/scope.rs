@@ -17,7 +17,7 @@ pub(super) struct Names<'a> {
     /// The `data` here, where the expression reads it.
     pub data: Option<Value>,
     /// A name of the moment: `error` in `retry`, `item` in a transform.
-    pub local: Option<(&'static str, Value)>,
+    pub local: Option<(&'a str, Value)>,
 }
 
 impl<'a> Names<'a> {
@@ -82,7 +82,8 @@ impl Scope for Names<'_> {
             "settings" => Some(Cow::Borrowed(&self.state.start.settings)),
             "execution" => Some(Cow::Owned(self.execution())),
             "data" => self.data.as_ref().map(Cow::Borrowed),
-            _ => self.state.bound(self.scope, name).map(Cow::Borrowed),
+            // The compiler knows every name: one that is not bound is of what has not run.
+            _ => Some(Cow::Borrowed(self.state.bound(self.scope, name).unwrap_or(&Value::Null))),
         }
     }
 
@@ -107,10 +108,16 @@ impl ExecutionState {
         None
     }
 
-    /// Binds a name in `scope`.
-    pub(super) fn bind(&mut self, scope: ScopeId, name: Arc<str>, value: Value) {
-        if let Some(bindings) = self.scopes.get_mut(scope) {
-            bindings.values.insert(name, value);
+    /// Binds a name in `scope`, or where that is open, around it.
+    pub(super) fn bind(&mut self, mut scope: ScopeId, name: Arc<str>, value: Value) {
+        while let Some(bindings) = self.scopes.get_mut(scope) {
+            match bindings.parent.filter(|_| bindings.open) {
+                Some(around) => scope = around,
+                None => {
+                    bindings.values.insert(name, value);
+                    return;
+                }
+            }
         }
     }
 
@@ -183,6 +190,7 @@ fn steps_before<'a>(plan: &'a Plan, node: NodeId, slot: usize, found: &mut Vec<&
                 }
             }
         }
+        NodeKind::Try(node) => node.blocks().take(slot).for_each(|block| steps_within(plan, block, found)),
         _ => {}
     }
 }
@@ -197,6 +205,7 @@ fn steps_within<'a>(plan: &'a Plan, node: NodeId, found: &mut Vec<&'a StepNode>)
             arms.iter().for_each(|arm| steps_within(plan, arm.block, found));
             otherwise.iter().for_each(|block| steps_within(plan, *block, found));
         }
+        NodeKind::Try(node) => node.blocks().for_each(|block| steps_within(plan, block, found)),
         _ => {}
     }
 }

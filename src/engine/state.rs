@@ -12,7 +12,15 @@ use crate::expr::{Timestamp, Value};
 use crate::ids::{Attempt, ExecutionId, StepPath};
 use crate::plan::{Action, DEFAULT_PRIORITY, NodeId, NodeKind, Plan};
 
+pub(super) use super::frames::FrameId;
+use super::frames::Frames;
+use super::items::Loop;
+use super::machine::Place;
+use super::parallel::Join;
+use super::protect::Protected;
 use super::replay::Recorded;
+use super::undo::{Undoing, Undos};
+use super::unwind::Ending;
 use super::{CacheKey, ChildStart, Compensation, Dispatch, ExecutionStatus, Rate, StepError, Timer, TimerTarget};
 
 /// What an execution starts from.
@@ -33,9 +41,6 @@ pub struct Start {
     /// How deep it stands below an execution without a parent: 0 for one that a client started.
     pub depth: u32,
 }
-
-/// Where a frame stands in the state.
-pub(super) type FrameId = usize;
 
 /// Where a scope stands in the state.
 pub(super) type ScopeId = usize;
@@ -61,10 +66,14 @@ pub struct ExecutionState {
     pub(super) deadline: Option<Timestamp>,
     /// When an execution in RETRYING goes on.
     pub(super) retry_at: Option<Timestamp>,
-    pub(super) frames: Slab<Frame>,
+    pub(super) frames: Frames,
     pub(super) scopes: Slab<Bindings>,
     /// The frames of steps and waits, by path; an event finds its frame here.
     pub(super) waiting: HashMap<StepPath, FrameId>,
+    /// What undoes the steps that have had their effect.
+    pub(super) undos: Undos,
+    /// Whether a failure ran a `finally` or an undo, so that nothing is left to go on from.
+    pub(super) unwound: bool,
     /// Rows that a replay takes results from rather than working them out again; empty otherwise.
     pub(super) recorded: Recorded,
     /// The nodes that were entered, where somebody watches: tests of workflows, for what they cover.
@@ -94,6 +103,12 @@ pub(super) enum FrameKind {
     Parallel(Join),
     /// A loop.
     Loop(Box<Loop>),
+    /// A `try`.
+    Try(Box<Protected>),
+    /// What stood here is stopped; what is left below runs to its end.
+    Unwinding(Box<Ending>),
+    /// Undos, one after the other.
+    Undoing(Box<Undoing>),
     /// A step with a worker, a child execution, or between two attempts.
     Step(Box<StepRun>),
     /// A delay or a sleep.
@@ -109,36 +124,6 @@ pub(super) enum Resume {
     Node,
     /// The `yield` of an item is evaluated again; the frame's parent is the loop.
     Yield,
-}
-
-/// The children of a `parallel` that are not settled.
-#[derive(Clone, Debug)]
-pub(super) struct Join {
-    /// How many each child still waits for.
-    pub blockers: Vec<u32>,
-    /// For each child, the children that wait for it: `successors[bounds[i]..bounds[i + 1]]`.
-    pub successors: Arc<[u32]>,
-    pub bounds: Arc<[u32]>,
-    /// How many are not settled.
-    pub left: usize,
-}
-
-/// A loop that is under way.
-#[derive(Clone, Debug)]
-pub(super) struct Loop {
-    pub items: Arc<Vec<Value>>,
-    /// The next item to start.
-    pub next: usize,
-    /// How many are under way.
-    pub running: usize,
-    /// How many may be.
-    pub width: usize,
-    /// What items gave, by index, where the loop yields.
-    pub results: Vec<Value>,
-    /// What the results take, in bytes.
-    pub bytes: usize,
-    pub attempt: Attempt,
-    pub since: Timestamp,
 }
 
 /// A step that a worker or a child execution carries out.
@@ -172,6 +157,8 @@ pub(super) enum Phase {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bindings {
     pub parent: Option<ScopeId>,
+    /// Whether what is bound here is bound around it: of a `catch`, which adds its error to the names and has none of its own.
+    pub open: bool,
     /// The `[i]`s of the enclosing loops' items: what makes a name a path.
     pub suffix: Arc<str>,
     pub values: HashMap<Arc<str>, Value>,
@@ -206,9 +193,11 @@ impl ExecutionState {
             compensation: Compensation::None,
             deadline: None,
             retry_at: None,
-            frames: Slab::new(),
+            frames: Frames::default(),
             scopes,
             waiting: HashMap::new(),
+            undos: Undos::default(),
+            unwound: false,
             recorded: Recorded::default(),
             entered: None,
         }
@@ -325,11 +314,18 @@ impl ExecutionState {
         let bound: usize =
             self.scopes.iter().flat_map(|(_, scope)| scope.values.values()).map(Value::approx_bytes).sum();
         let looped: usize = self.frames.iter().map(|(_, frame)| frame.bytes()).sum();
-        size_of::<Self>() + self.start.input.approx_bytes() + bound + looped + self.frames.len() * size_of::<Frame>()
+        let undos = self.undos.bytes();
+        let frames = self.frames.len() * size_of::<Frame>();
+        size_of::<Self>() + self.start.input.approx_bytes() + bound + looped + undos + frames
     }
 }
 
 impl Frame {
+    /// Where it stands.
+    pub fn place(&self) -> Place {
+        Place { node: self.node, parent: self.parent, slot: self.slot, scope: self.scope }
+    }
+
     /// The attempt and the time that this frame waits for.
     pub fn wakes(&self) -> Option<(Attempt, Timestamp)> {
         match &self.kind {

@@ -180,8 +180,7 @@ impl Machine<'_> {
                     self.effects.logs.push(super::LogEntry { level, message, details, path: Some(path), at });
                 }
                 self.record(place, attempt, done.input, done.output.clone());
-                self.state.bind(place.scope, step.ident.clone(), done.output);
-                self.settled(place);
+                self.step_done(place, step, done.output);
             }
             Err(error) => self.fail_row(place, attempt, None, error),
         }
@@ -215,7 +214,13 @@ impl Machine<'_> {
         self.keep_output(path, &output);
         self.effects.steps.push(StepRow { output: Some(output.clone()), ..row });
         self.close_waiting(path);
+        self.step_done(place, step, output);
+    }
+
+    /// A step has its output: others may read it, and undo what it did.
+    pub(super) fn step_done(&mut self, place: Place, step: &StepNode, output: Value) {
         self.state.bind(place.scope, step.ident.clone(), output);
+        self.keep_undo(place, step);
         self.settled(place);
     }
 
@@ -301,7 +306,8 @@ impl Machine<'_> {
         self.log(LogLevel::Error, format!("attempt {attempt} of `{path}` failed: {error}"), Some(path.clone()));
         self.effects.steps.push(StepRow { error: Some(error.clone()), ..row });
         self.close_waiting(path);
-        self.stall(place, attempt, Resume::Node, error);
+        self.ended_unless_known(place, path, error.unknown);
+        self.raise(place, attempt, Resume::Node, error);
     }
 
     /// A child execution took longer than the step's time-out: it is stopped, and the attempt failed.
@@ -316,7 +322,8 @@ impl Machine<'_> {
         };
         self.effects.stops.push(super::Stop::Child(child));
         let message = format!("child execution {child} took longer than {}", step_timeout(step));
-        let error = StepError::retryable(code::TIMEOUT, message);
+        // The child may have completed before it is stopped.
+        let error = StepError { unknown: true, ..StepError::retryable(code::TIMEOUT, message) };
         self.attempt_failed(frame, place, step, path, since, error);
     }
 
@@ -364,13 +371,16 @@ impl Machine<'_> {
         run.crashes += 1;
         let (attempt, crashes) = (run.attempt, run.crashes);
         let lost = StepError::retryable(code::WORKER_LOST, "the worker that held this attempt is gone");
+        let lost = StepError { unknown: true, ..lost };
         let row = self.end_row(place, path, StepStatus::Failed, claimed_at);
         self.effects.steps.push(StepRow { error: Some(lost), ..row });
         self.log(LogLevel::Warn, format!("attempt {attempt} of `{path}` was lost with its worker"), Some(path.clone()));
         if crashes >= MAX_CRASHES {
             self.close_waiting(path);
             let message = format!("`{path}` took down its worker {crashes} times");
-            return self.stall(place, attempt, Resume::Node, StepError::fatal(code::POISONED, message));
+            let error = StepError { unknown: true, ..StepError::fatal(code::POISONED, message) };
+            self.ended_unless_known(place, path, true);
+            return self.raise(place, attempt, Resume::Node, error);
         }
         if let Some(FrameKind::Step(run)) = self.state.frames.get_mut(frame).map(|frame| &mut frame.kind) {
             run.attempt += 1;

@@ -7,8 +7,10 @@ use crate::plan::{NodeKind, Plan, RetryPolicy};
 use super::machine::{Machine, Place};
 use super::retry::retry_wait_ms;
 use super::state::{ExecutionState, FrameKind, Phase, ROOT_SCOPE, Resume, ScopeId};
+use super::unwind::Ending;
 use super::{
-    Control, ControlRow, Effects, Event, ExecutionStatus, LogLevel, Refusal, StepError, StepRow, StepStatus, Stop, code,
+    Compensation, Control, ControlRow, Effects, Event, ExecutionStatus, LogLevel, Refusal, StepError, StepRow,
+    StepStatus, code,
 };
 
 /// What follows from an event.
@@ -16,7 +18,7 @@ use super::{
 /// # Errors
 /// A refusal, which has changed nothing.
 pub fn advance(plan: &Plan, state: &mut ExecutionState, event: Event, now: Timestamp) -> Result<Effects, Refusal> {
-    use ExecutionStatus::{Failed, Pending, Retrying, Running};
+    use ExecutionStatus::{Cancelled, Failed, Pending, Retrying, Running};
     let status = state.status;
     let mut machine = Machine::new(plan, state, now);
     match (status, event) {
@@ -42,7 +44,11 @@ pub fn advance(plan: &Plan, state: &mut ExecutionState, event: Event, now: Times
             let what = "a retry of what never started";
             return Err(Refusal::Illegal { what, state: status, allowed: "failed after its start" });
         }
+        (Failed, Event::Retry) if machine.state.unwound => return Err(Refusal::Compensated),
         (Failed, Event::Retry) => machine.retry_by_hand(),
+        (Failed | Cancelled, Event::RetryUndo) if machine.state.compensation == Compensation::Failed => {
+            machine.undo_again();
+        }
         (_, event) => return Err(refusal(status, event)),
     }
     machine.walk();
@@ -108,7 +114,7 @@ impl Machine<'_> {
         let superseded = || Refusal::Superseded { path: path.clone(), attempt };
         let id = *self.state.waiting.get(path).ok_or_else(superseded)?;
         let frame = self.state.frames.get(id).ok_or_else(superseded)?;
-        let place = Place { node: frame.node, parent: frame.parent, slot: frame.slot, scope: frame.scope };
+        let place = frame.place();
         let (waits, due) = frame.wakes().ok_or_else(superseded)?;
         if waits != attempt {
             return Err(superseded());
@@ -133,15 +139,15 @@ impl Machine<'_> {
         self.close_waiting(path);
         let row = self.row(place, path.clone(), attempt, StepStatus::Completed);
         let input = Some(Value::object([("until", Value::Timestamp(due.0))]));
-        let mut output = None;
-        if let NodeKind::Step(step) = &plan.node(place.node).kind {
-            let waited = Value::Duration(due.0.saturating_sub(since.0).max(0));
-            let value = Value::object([("waited", waited)]);
-            self.state.bind(place.scope, step.ident.clone(), value.clone());
-            output = Some(value);
-        }
-        self.effects.steps.push(StepRow { input, output, created_at: since, started_at: Some(since), ..row });
-        self.settled(place);
+        let row = StepRow { input, created_at: since, started_at: Some(since), ..row };
+        let NodeKind::Step(step) = &plan.node(place.node).kind else {
+            self.effects.steps.push(row);
+            return self.settled(place);
+        };
+        let waited = Value::Duration(due.0.saturating_sub(since.0).max(0));
+        let output = Value::object([("waited", waited)]);
+        self.effects.steps.push(StepRow { output: Some(output.clone()), ..row });
+        self.step_done(place, step, output);
     }
 
     fn time_out(&mut self) {
@@ -149,7 +155,7 @@ impl Machine<'_> {
             Some(deadline) if deadline <= self.now => {
                 self.control(Control::TimedOut);
                 let message = "the execution took longer than its `timeout`";
-                self.fail_for_good(StepError::fatal(code::TIMEOUT, message));
+                self.fail_for_good(StepError::fatal(code::TIMEOUT, message), None);
             }
             _ => self.arm_execution(),
         }
@@ -187,7 +193,7 @@ impl Machine<'_> {
     }
 
     /// Enters what stalled again, each with its next attempt.
-    fn go_on(&mut self) {
+    pub(super) fn go_on(&mut self) {
         self.state.status = ExecutionStatus::Running;
         self.state.retry_at = None;
         self.state.error = None;
@@ -206,12 +212,21 @@ impl Machine<'_> {
         }
     }
 
+    /// A cancel of what is on its way to its end already changes nothing.
     fn cancel(&mut self, reason: &str, undo: bool) {
+        if self.is_decided() {
+            return;
+        }
         self.state.cancel_requested_at = Some(self.now);
         self.control(Control::Cancel { reason: reason.into(), undo });
         self.log(LogLevel::Info, format!("the execution was cancelled: {reason}"), None);
-        self.stop_all(code::CANCELLED, "the execution was cancelled", false);
-        self.end(ExecutionStatus::Cancelled);
+        self.end_by(Ending::Cancel { undo }, None);
+    }
+
+    fn undo_again(&mut self) {
+        self.control(Control::RetryUndo);
+        self.log(LogLevel::Info, "the undos that failed are run again".to_owned(), None);
+        self.retry_undo();
     }
 
     /// The body settled: the execution has completed.
@@ -219,11 +234,11 @@ impl Machine<'_> {
         let output = if self.plan.output_is_data { self.state.data_at_end(self.plan, scope) } else { Value::Null };
         match self.admit_output(output) {
             Ok(output) => self.complete(output),
-            Err(error) => self.stall(self.root_place(), 1, Resume::Yield, error),
+            Err(error) => self.raise(self.root_place(), 1, Resume::Yield, error),
         }
     }
 
-    fn root_place(&self) -> Place {
+    pub(super) fn root_place(&self) -> Place {
         Place { node: self.plan.root, parent: None, slot: 0, scope: ROOT_SCOPE }
     }
 
@@ -235,9 +250,8 @@ impl Machine<'_> {
         }
     }
 
-    /// Ends the execution well, with an output; what is still under way is stopped.
+    /// Ends the execution well, with an output.
     pub(super) fn complete(&mut self, output: Value) {
-        self.stop_all(code::CANCELLED, "the execution returned", false);
         self.state.output = Some(output);
         self.log(LogLevel::Info, "the execution completed".to_owned(), None);
         self.end(ExecutionStatus::Completed);
@@ -245,7 +259,11 @@ impl Machine<'_> {
 
     /// Ends the execution by its error. What is under way is stopped, and stalls where it is: a retry goes on from there.
     pub(super) fn fail(&mut self) {
-        self.stop_all(code::CANCELLED, "the execution failed", true);
+        self.stop_for_retry("the execution failed");
+        self.end_failed();
+    }
+
+    pub(super) fn end_failed(&mut self) {
         if let Some(error) = &self.state.error {
             let told = format!("the execution failed: {error}");
             self.log(LogLevel::Error, told, None);
@@ -253,50 +271,12 @@ impl Machine<'_> {
         self.end(ExecutionStatus::Failed);
     }
 
-    fn end(&mut self, status: ExecutionStatus) {
+    pub(super) fn end(&mut self, status: ExecutionStatus) {
         self.state.status = status;
         self.state.completed_at = Some(self.now);
         self.update_execution();
         self.effects.ended = true;
         self.stop_walking();
-    }
-
-    /// Stops what is under way: a row says so, and workers and children are told. With `stall`, the frames stay for a retry.
-    fn stop_all(&mut self, code: &str, message: &str, stall: bool) {
-        let mut waiting: Vec<_> = self.state.waiting.drain().collect();
-        waiting.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        for (path, id) in waiting {
-            self.stop_one(&path, id, &StepError::fatal(code, message), stall);
-        }
-        self.effects.dispatches.clear();
-        self.effects.children.clear();
-        if !stall {
-            self.state.frames.clear();
-        }
-    }
-
-    fn stop_one(&mut self, path: &StepPath, id: usize, error: &StepError, stall: bool) {
-        let Some(frame) = self.state.frames.get(id).cloned() else { return };
-        let place = Place { node: frame.node, parent: frame.parent, slot: frame.slot, scope: frame.scope };
-        let (attempt, since, input, stop) = match frame.kind {
-            FrameKind::Wait { attempt, since, .. } => (attempt, since, None, None),
-            FrameKind::Step(run) => {
-                let stop = match &run.phase {
-                    Phase::Dispatched { .. } => Some(Stop::Task { path: path.clone(), attempt: run.attempt }),
-                    Phase::Child { start, .. } => Some(Stop::Child(start.child)),
-                    Phase::Backoff { .. } => None,
-                };
-                (run.attempt, run.since, Some(run.config), stop)
-            }
-            _ => return,
-        };
-        let row = self.row(place, path.clone(), attempt, StepStatus::Cancelled);
-        let error = Some(error.clone());
-        self.effects.steps.push(StepRow { input, error, created_at: since, started_at: Some(since), ..row });
-        self.effects.stops.extend(stop);
-        if stall && let Some(frame) = self.state.frames.get_mut(id) {
-            frame.kind = FrameKind::Stalled { attempt, resume: Resume::Node };
-        }
     }
 
     fn control(&mut self, control: Control) {

@@ -42,6 +42,14 @@ impl Expr {
         }
     }
 
+    /// Calls `visit` with each name that is read, the variables of macros among them.
+    pub fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a std::sync::Arc<str>)) {
+        match &self.kind {
+            ExprKind::Name(name) => visit(name),
+            _ => self.each_part(&mut |part| part.each_name(visit)),
+        }
+    }
+
     /// Whether the root name `name` is read, where no macro's variable hides it.
     pub fn reads(&self, name: &str) -> bool {
         match &self.kind {

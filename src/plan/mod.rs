@@ -12,6 +12,7 @@ use crate::expr::{Expr, Span, Type};
 
 mod builtin;
 mod node;
+mod parts;
 mod policy;
 mod task_type;
 mod trigger;
@@ -114,6 +115,18 @@ impl Plan {
     /// Whether a node is what undoes a step: it stands below that step.
     pub fn is_undo(&self, node: &Node) -> bool {
         node.parent.is_some_and(|parent| matches!(self.node(parent).kind, NodeKind::Step(_)))
+    }
+
+    /// Whether a node is entered with names of its own: the body of a loop, the block of a `catch`, and what undoes a step.
+    pub fn has_own_names(&self, node: NodeId) -> bool {
+        let Some(parent) = self.node(node).parent else { return false };
+        match &self.node(parent).kind {
+            NodeKind::For(looped) => looped.body == node,
+            NodeKind::Repeat(repeat) => repeat.body == node,
+            NodeKind::Try(protected) => protected.catches.iter().any(|arm| arm.block == node),
+            NodeKind::Step(_) => true,
+            _ => false,
+        }
     }
 
     /// The plan as JSON text; what is stored, and what the hash is over.
