@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use stepwell::lang::{Notation, Source, builtin_task_types, compile};
+use stepwell::plan::{PLAN_FORMAT, Plan};
 use stepwell::service::Upload;
 use stepwell::service::model::Origin;
 
@@ -31,6 +32,19 @@ fn the_plan_of_each_notation_is_as_it_was() {
         }
         let found = fs::read_to_string(&path).unwrap_or_default();
         assert!(found == wanted, "the plan of `order.{notation}` is another: see the difference with UPDATE=1");
+    }
+}
+
+/// The plans that the format before wrote are kept as they were.
+#[test]
+fn a_plan_of_the_format_before_is_read_to_what_is_compiled_now() {
+    for notation in [Notation::Flow, Notation::Toml] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/plans/order.{notation}.1.json"));
+        let stored = Plan::from_json(&fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!((stored.format, PLAN_FORMAT), (1, 2));
+        let source = Source { name: "order".into(), notation, text: sample(notation).into() };
+        let compiled = compile(&source, &builtin_task_types());
+        assert!(stored == Plan { format: 1, ..(*compiled.plans[0]).clone() }, "`order.{notation}`");
     }
 }
 

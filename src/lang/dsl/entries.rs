@@ -106,7 +106,7 @@ impl<'t> Tokens<'t> {
         }
     }
 
-    /// Whether the comma at `at` is one of `after a, b`, rather than the end of the entry.
+    /// Whether the comma at `at` is one of `after a, b` or `expect ran a, b times 2`, rather than the end of the entry.
     fn list_goes_on(&self, start: usize, at: usize, limit: usize) -> bool {
         if !self.word(start).is_some_and(|word| matches!(word, "after" | "expect")) {
             return false;
@@ -116,7 +116,9 @@ impl<'t> Tokens<'t> {
             return false;
         }
         let end = self.name_end(next, limit);
-        end >= limit || matches!(self.all[end].kind, Kind::Comma | Kind::Newline | Kind::Close(_))
+        end >= limit
+            || matches!(self.all[end].kind, Kind::Comma | Kind::Newline | Kind::Close(_))
+            || self.word(end) == Some("times")
     }
 
     /// The token after the name that begins at `at`: `a`, `a-b`.

@@ -1,7 +1,7 @@
 //! A step's configuration to what carries it out.
 
 use crate::expr::{Expr, ExprKind, ObjectEntry, Span, Value, parse_duration};
-use crate::lang::ast::{Attribute, Step};
+use crate::lang::ast::Attribute;
 use crate::lang::builtin::{read_condition, read_transforms};
 use crate::lang::constant::constant_text;
 use crate::plan::{Action, Condition, ConditionalConfig, Runs, Wake};
@@ -10,11 +10,11 @@ use super::Lowering;
 use super::message::with_paths;
 
 impl Lowering<'_> {
-    /// Who carries the step out, with its configuration in the form that it is used in.
-    pub fn action(&self, step: &Step, span: Span) -> Action {
-        let config = Config { entries: &step.config };
-        let in_engine = self.task_types.get(&step.task_type.value).is_some_and(|known| known.runs == Runs::Engine);
-        match (&*step.task_type.value, in_engine) {
+    /// Who carries a step out, with its configuration in the form that it is used in.
+    pub fn action(&self, task_type: &str, config: &[Attribute], span: Span) -> Action {
+        let config = Config { entries: config };
+        let in_engine = self.task_types.get(task_type).is_some_and(|known| known.runs == Runs::Engine);
+        match (task_type, in_engine) {
             ("data_transform", true) => config.transform(),
             ("conditional", true) => Action::Conditional(config.condition(span)),
             ("log", true) => config.log(span),

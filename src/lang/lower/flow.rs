@@ -3,11 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::expr::{Expr, Span};
-use crate::lang::ast::{For, Policy, PolicyKind, Stmt, StmtKind};
-use crate::plan::{ForNode, IfArm, JoinMode, NodeId, NodeKind, ParallelChild, Wake};
+use crate::expr::Span;
+use crate::lang::ast::{ParallelMode, Policy, PolicyKind, Stmt, StmtKind};
+use crate::plan::{ApproveNode, JoinMode, NodeId, NodeKind, ParallelChild, WaitNode, Wake};
 
 use super::Lowering;
+
+/// Where a node stands: in what, and where it was written.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// The node around it.
+    pub parent: NodeId,
+    /// The place in the source.
+    pub span: Span,
+}
 
 impl Lowering<'_> {
     /// A block of statements under an id of its own.
@@ -18,21 +27,56 @@ impl Lowering<'_> {
         at
     }
 
-    /// The node of a statement; `yield` and what is not run yet have none.
+    /// The node of a statement; `yield`, and what could not be read, have none.
     fn statement(&mut self, statement: &Stmt, parent: NodeId) -> Option<NodeId> {
         let span = statement.span;
-        let (id, kind) = match &statement.kind {
-            StmtKind::Step(step) => return Some(self.step(step, parent, span)),
-            StmtKind::For(each) => return Some(self.each(each, parent, span)),
-            StmtKind::Parallel { children, .. } => return Some(self.parallel(children, parent, span)),
-            StmtKind::If { arms, otherwise } => return Some(self.branches(arms, otherwise.as_deref(), parent, span)),
+        let place = Place { parent, span };
+        Some(match &statement.kind {
+            StmtKind::Step(step) => self.step(step, place),
+            StmtKind::For(each) => self.each(each, place),
+            StmtKind::Parallel { mode, children } => self.parallel(mode, children, place),
+            StmtKind::If { arms, otherwise } => self.branches(arms, otherwise.as_deref(), place),
+            StmtKind::Match(matched) => self.matching(matched, place),
+            StmtKind::Repeat(repeat) => self.repeat(repeat, place),
+            StmtKind::Try(tried) => self.attempt(tried, place),
             StmtKind::Branch { name, body, .. } => {
                 let id = self.ids.named(&name.value, "branch");
-                return Some(self.block(id, Some(parent), body, span));
+                self.block(id, Some(parent), body, span)
             }
+            StmtKind::Yield(_) | StmtKind::Unread { .. } => return None,
+            simple => {
+                let (id, kind) = self.simple(simple)?;
+                let at = self.reserve(id, Some(parent), span);
+                self.fill(at, kind);
+                at
+            }
+        })
+    }
+
+    /// A statement without a block.
+    fn simple(&mut self, statement: &StmtKind) -> Option<(Arc<str>, NodeKind)> {
+        Some(match statement {
             StmtKind::Let { name, value } => {
                 let kind = NodeKind::Let { name: ident(&name.value), value: value.clone() };
                 (self.ids.named(&name.value, "let"), kind)
+            }
+            StmtKind::Wait(wait) => {
+                let node = WaitNode {
+                    name: ident(&wait.name.value),
+                    event: wait.event.value.clone(),
+                    condition: wait.condition.clone(),
+                    timeout: wait.timeout.clone(),
+                };
+                (self.ids.named(&wait.name.value, "wait"), NodeKind::Wait(Box::new(node)))
+            }
+            StmtKind::Approve(approve) => {
+                let node = ApproveNode {
+                    name: ident(&approve.name.value),
+                    group: approve.group.value.clone(),
+                    form: approve.form.as_ref().map(|form| form.value.clone()),
+                    timeout: approve.timeout.clone(),
+                };
+                (self.ids.named(&approve.name.value, "approve"), NodeKind::Approve(Box::new(node)))
             }
             StmtKind::Sleep(wait) => (self.ids.counted("sleep"), NodeKind::Sleep(Wake::After(wait.clone()))),
             StmtKind::SleepUntil(at) => (self.ids.counted("sleep"), NodeKind::Sleep(Wake::At(at.clone()))),
@@ -41,60 +85,14 @@ impl Lowering<'_> {
                 let kind = NodeKind::Fail { message: message.clone(), code: code.clone(), cause: cause.clone() };
                 (self.ids.counted("fail"), kind)
             }
-            StmtKind::Yield(_) | StmtKind::Unread { .. } => return None,
+            StmtKind::Compensate => (self.ids.counted("compensate"), NodeKind::Compensate),
             _ => return None,
-        };
-        let at = self.reserve(id, Some(parent), span);
-        self.fill(at, kind);
-        Some(at)
+        })
     }
 
-    fn each(&mut self, each: &For, parent: NodeId, span: Span) -> NodeId {
-        let id = match &each.name {
-            Some(name) => self.ids.named(&name.value, "for"),
-            None => self.ids.counted("for"),
-        };
-        let at = self.reserve(id.clone(), Some(parent), span);
-        let body = self.block(format!("{id}/body").into(), Some(at), &each.body, span);
-        let yields = each.body.iter().find_map(|statement| match &statement.kind {
-            StmtKind::Yield(value) => Some(value.clone()),
-            _ => None,
-        });
-        let node = ForNode {
-            name: each.name.as_ref().map(|name| ident(&name.value)),
-            var: ident(&each.var.value),
-            list: each.list.clone(),
-            parallel: each.parallel.clone(),
-            body,
-            yields,
-            keep_going: None,
-        };
-        self.fill(at, NodeKind::For(Box::new(node)));
-        at
-    }
-
-    fn branches(
-        &mut self,
-        arms: &[(Expr, Vec<Stmt>)],
-        otherwise: Option<&[Stmt]>,
-        parent: NodeId,
-        span: Span,
-    ) -> NodeId {
-        let id = self.ids.counted("if");
-        let at = self.reserve(id.clone(), Some(parent), span);
-        let mut taken = Vec::new();
-        for (number, (condition, body)) in arms.iter().enumerate() {
-            let block = self.block(format!("{id}/{}", number + 1).into(), Some(at), body, condition.span);
-            taken.push(IfArm { condition: condition.clone(), block });
-        }
-        let otherwise = otherwise.map(|body| self.block(format!("{id}/else").into(), Some(at), body, span));
-        self.fill(at, NodeKind::If { arms: taken, otherwise });
-        at
-    }
-
-    fn parallel(&mut self, children: &[Stmt], parent: NodeId, span: Span) -> NodeId {
+    fn parallel(&mut self, mode: &ParallelMode, children: &[Stmt], place: Place) -> NodeId {
         let id = self.ids.counted("parallel");
-        let at = self.reserve(id, Some(parent), span);
+        let at = self.reserve(id, Some(place.parent), place.span);
         let places: HashMap<&str, usize> =
             children.iter().enumerate().filter_map(|(place, child)| Some((child_name(child)?, place))).collect();
         let mut nodes = Vec::new();
@@ -110,7 +108,12 @@ impl Lowering<'_> {
             after.dedup();
             nodes.push(ParallelChild { node, after });
         }
-        self.fill(at, NodeKind::Parallel { children: nodes, mode: JoinMode::All });
+        let mode = match mode {
+            ParallelMode::All => JoinMode::All,
+            ParallelMode::First(_) => JoinMode::First,
+            ParallelMode::Any { count, .. } => JoinMode::Any(count.clone()),
+        };
+        self.fill(at, NodeKind::Parallel { children: nodes, mode });
         at
     }
 }

@@ -3,11 +3,13 @@
 //! Invariant: it decides nothing that `check` should have told. On a tree with errors it gives some plan, and never panics.
 
 mod action;
+mod control;
 mod flow;
 mod guard;
 mod ids;
 mod message;
 mod policy;
+mod start;
 mod step;
 
 use std::collections::BTreeMap;
@@ -47,11 +49,14 @@ pub fn lower(workflow: &Workflow, task_types: &TaskTypes) -> Plan {
             PolicyKind::Timeout(duration) => duration_ms(duration),
             _ => None,
         }),
-        secrets: Vec::new(),
-        triggers: Vec::new(),
-        concurrency: None,
-        undo_never: false,
-        keep_ms: None,
+        secrets: workflow.secrets.iter().map(|secret| flow::ident(&secret.value)).collect(),
+        triggers: workflow.triggers.iter().map(start::trigger).collect(),
+        concurrency: start::concurrency(workflow),
+        undo_never: workflow.policies.iter().any(|policy| matches!(policy.kind, PolicyKind::UndoNever)),
+        keep_ms: workflow.policies.iter().find_map(|policy| match &policy.kind {
+            PolicyKind::Keep(duration) => duration_ms(duration),
+            _ => None,
+        }),
         nodes: lowering.nodes,
         root,
     }

@@ -1,8 +1,9 @@
 //! Policies, resolved.
 
+use crate::expr::{BinaryOp, Expr, ExprKind};
 use crate::lang::ast::{Policy, PolicyKind, Retry};
 use crate::lang::constant::{count, duration_ms, number};
-use crate::plan::{Jitter, RetryFilter, RetryPolicy};
+use crate::plan::{CachePolicy, Jitter, Rarely, RatePolicy, RetryFilter, RetryPolicy};
 
 /// The policy of steps that have none of their own: the workflow's, or no retry at all.
 pub fn default_retry(policies: &[Policy]) -> RetryPolicy {
@@ -37,4 +38,37 @@ fn resolved(retry: &Retry) -> RetryPolicy {
 fn filter(retry: &Retry) -> Option<RetryFilter> {
     let unless = retry.unless.clone().map(RetryFilter::Unless);
     retry.only.clone().map(RetryFilter::Only).or(unless)
+}
+
+/// The policies that few steps have.
+pub fn rarely(policies: &[Policy]) -> Rarely {
+    let mut rarely = Rarely::default();
+    for policy in policies {
+        match &policy.kind {
+            // What can't be undone is not done twice either.
+            PolicyKind::Irreversible => (rarely.irreversible, rarely.at_most_once) = (true, true),
+            PolicyKind::Idempotent => rarely.idempotent = true,
+            PolicyKind::AtMostOnce => rarely.at_most_once = true,
+            PolicyKind::Priority(priority) => {
+                rarely.priority = count(priority).and_then(|priority| u8::try_from(priority).ok());
+            }
+            PolicyKind::Heartbeat(duration) => rarely.heartbeat_ms = duration_ms(duration),
+            PolicyKind::Cache { key, ttl } => {
+                rarely.cache = duration_ms(ttl).map(|ttl_ms| CachePolicy { key: key.clone(), ttl_ms });
+            }
+            PolicyKind::Rate { name, limit } => {
+                rarely.rate = per(limit).map(|(count, per_ms)| RatePolicy { name: name.value.clone(), count, per_ms });
+            }
+            _ => {}
+        }
+    }
+    rarely
+}
+
+/// `10/1m`: this many in this long.
+fn per(limit: &Expr) -> Option<(u32, u64)> {
+    match &limit.kind {
+        ExprKind::Binary { op: BinaryOp::Div, left, right } => Some((count(left)?, duration_ms(right)?)),
+        _ => None,
+    }
 }

@@ -2,64 +2,106 @@
 
 use std::sync::Arc;
 
-use crate::expr::{Expr, Span, Type};
-use crate::lang::ast::{PolicyKind, Step};
+use crate::expr::{Expr, Type};
+use crate::lang::ast::{Attribute, Name, Policy, PolicyKind, Step, Undo};
 use crate::lang::constant::{constant_text, duration_ms};
 use crate::plan::{
-    Action, Condition, DEFAULT_TIMEOUT_MS, NodeId, NodeKind, PATIENT_TIMEOUT_MS, Rarely, StepNode, TransformOp,
+    Action, Condition, DEFAULT_TIMEOUT_MS, NodeId, NodeKind, PATIENT_TIMEOUT_MS, RetryPolicy, StepNode, TransformOp,
 };
 
 use super::Lowering;
-use super::flow::ident;
+use super::flow::{Place, ident};
 use super::policy;
 
 /// The queue of steps that name none.
 const DEFAULT_QUEUE: &str = "default";
 
+/// What a step and an `undo` have in common.
+struct Parts<'a> {
+    name: Arc<str>,
+    task_type: &'a Name,
+    config: &'a [Attribute],
+    policies: &'a [Policy],
+    order: u32,
+}
+
 impl Lowering<'_> {
-    /// The node of a step.
-    pub fn step(&mut self, step: &Step, parent: NodeId, span: Span) -> NodeId {
+    /// The node of a step, and after it the node of its `undo`.
+    pub fn step(&mut self, step: &Step, place: Place) -> NodeId {
         self.steps += 1;
-        let order = self.steps;
-        let at = self.reserve(step.name.value.clone(), Some(parent), span);
-        let action = self.action(step, span);
-        let own = Own::of(step);
-        let when = self.guards.apply(&step.name.value, own.when);
-        let patient = matches!(action, Action::Delay(_) | Action::Child { .. });
-        let default_timeout = if patient { PATIENT_TIMEOUT_MS } else { DEFAULT_TIMEOUT_MS };
-        let node = StepNode {
+        let parts = Parts {
             name: step.name.value.clone(),
-            ident: ident(&step.name.value),
-            task_type: step.task_type.value.clone(),
-            order,
-            reads_data: reads_data(&action) || when.as_ref().is_some_and(|when| when.reads("data")),
-            action,
-            when,
-            timeout_ms: own.timeout_ms.unwrap_or(default_timeout),
-            retry: policy::retry(&step.policies).unwrap_or_else(|| self.retry.clone()),
-            queue: own.queue.unwrap_or_else(|| DEFAULT_QUEUE.into()),
-            output: own.output,
-            undo: None,
-            rarely: Rarely::default(),
+            task_type: &step.task_type,
+            config: &step.config,
+            policies: &step.policies,
+            order: self.steps,
         };
+        let at = self.reserve(step.name.value.clone(), Some(place.parent), place.span);
+        let mut node = self.step_node(&parts, DEFAULT_QUEUE, place);
+        let when = self.guards.apply(&step.name.value, node.when.take());
+        node.reads_data = node.reads_data || when.as_ref().is_some_and(|when| when.reads("data"));
+        node.when = when;
+        let undo = step.policies.iter().find_map(|policy| match &policy.kind {
+            PolicyKind::Undo(undo) => Some((undo, policy.span)),
+            _ => None,
+        });
+        node.undo = undo.map(|(undo, span)| self.undo(undo, &node, Place { parent: at, span }));
         self.fill(at, NodeKind::Step(Box::new(node)));
         at
     }
+
+    /// What undoes `step`. It goes to the same queue, unless it names another: who did it can undo it.
+    fn undo(&mut self, undo: &Undo, step: &StepNode, place: Place) -> NodeId {
+        let parts = Parts {
+            name: format!("{}.undo", step.name).into(),
+            task_type: &undo.task_type,
+            config: &undo.config,
+            policies: &undo.policies,
+            order: step.order,
+        };
+        let at = self.reserve(parts.name.clone(), Some(place.parent), place.span);
+        let node = self.step_node(&parts, &step.queue, place);
+        self.fill(at, NodeKind::Step(Box::new(node)));
+        at
+    }
+
+    fn step_node(&self, parts: &Parts<'_>, queue: &str, place: Place) -> StepNode {
+        let action = self.action(&parts.task_type.value, parts.config, place.span);
+        let own = Own::of(parts.policies);
+        let patient = matches!(action, Action::Delay(_) | Action::Child { .. });
+        let default_timeout = if patient { PATIENT_TIMEOUT_MS } else { DEFAULT_TIMEOUT_MS };
+        StepNode {
+            name: parts.name.clone(),
+            ident: ident(&parts.name),
+            task_type: parts.task_type.value.clone(),
+            order: parts.order,
+            reads_data: reads_data(&action),
+            action,
+            when: own.when,
+            timeout_ms: own.timeout_ms.unwrap_or(default_timeout),
+            retry: own.retry.unwrap_or_else(|| self.retry.clone()),
+            queue: own.queue.unwrap_or_else(|| queue.into()),
+            output: own.output,
+            undo: None,
+            rarely: policy::rarely(parts.policies),
+        }
+    }
 }
 
-/// What a step's own policies say, `retry` and `after` apart.
+/// What a step's own policies say, `after` and those that few steps have apart.
 #[derive(Default)]
 struct Own {
     when: Option<Expr>,
     timeout_ms: Option<u64>,
+    retry: Option<RetryPolicy>,
     queue: Option<Arc<str>>,
     output: Option<Type>,
 }
 
 impl Own {
-    fn of(step: &Step) -> Self {
-        let mut own = Self::default();
-        for policy in &step.policies {
+    fn of(policies: &[Policy]) -> Self {
+        let mut own = Self { retry: policy::retry(policies), ..Self::default() };
+        for policy in policies {
             match &policy.kind {
                 PolicyKind::When(condition) => own.when = Some(condition.clone()),
                 PolicyKind::Timeout(duration) => own.timeout_ms = duration_ms(duration),

@@ -6,6 +6,7 @@ mod flat_mistakes;
 mod flow_mistakes;
 mod lowering;
 mod mutation;
+mod whole;
 
 use crate::lang::{Compiled, Notation, Source, builtin_task_types, compile};
 

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use crate::lang::{
-    Diagnostic, MAX_SOURCE_BYTES, Notation, Source, codes, parse_expr, parse_flow, parse_template, parse_type, render,
-    report,
+    Diagnostic, MAX_NESTING, MAX_SOURCE_BYTES, Notation, Source, codes, parse_expr, parse_flow, parse_template,
+    parse_type, render, report,
 };
 
 const LEVELS: usize = 100_000;
@@ -49,6 +49,53 @@ fn nested_types_and_blocks_are_bounded() {
     assert_eq!(found.iter().map(|one| one.code).collect::<Vec<_>>(), [codes::NESTED_TOO_DEEP]);
     let (_, found) = parse_flow(&source(&format!("workflow w {{\n{}", "if a {\n".repeat(LEVELS))));
     assert_eq!(found.iter().map(|one| one.code).collect::<Vec<_>>(), [codes::NESTED_TOO_DEEP]);
+}
+
+#[test]
+fn blocks_of_every_kind_are_bounded_and_as_deep_as_that_they_are_read() {
+    let opened = [
+        ("try {", "} catch e { }"),
+        ("try { } catch e {", "}"),
+        ("match a { 1 {", "} }"),
+        ("match a { else {", "} }"),
+        ("repeat max 1 until a {", "}"),
+        ("parallel first { branch b {", "} }"),
+        ("step a: x { undo y {", "} }"),
+    ];
+    for (open, close) in opened {
+        let (_, found) = parse_flow(&source(&format!("workflow w {{\n{}", format!("{open}\n").repeat(LEVELS / 4))));
+        assert_eq!(found.iter().map(|one| one.code).collect::<Vec<_>>(), [codes::NESTED_TOO_DEEP], "{open}");
+        let levels = MAX_NESTING / open.matches('{').count() - 2;
+        let (open, close) = (format!("{open}\n").repeat(levels), close.repeat(levels));
+        let found = whole(&format!("workflow w {{\n{open}{close}\n}}\n"));
+        let syntax = found.iter().map(|one| one.code).collect::<Vec<_>>();
+        assert!(syntax.iter().all(|code| *code == codes::MISPLACED), "{open} {syntax:?}");
+    }
+}
+
+#[test]
+fn thousands_of_arms_catches_and_entries_are_read_in_one_pass() {
+    let many = |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<String>();
+    let lines = |line: &dyn Fn(usize) -> String| many(1_000, line);
+    let arms = many(10_000, &|at| format!("    \"a{at}\", {at} {{ let x{at} = 1 }}\n"));
+    let catches = lines(&|at| format!(" catch e{at} if e{at}.code == \"a\" {{ let c{at} = 1 }}\n"));
+    let broken = lines(&|_| "    5 6 { }\n".to_owned());
+    let ifs = lines(&|at| format!(" else if a == {at} {{ let i{at} = 1 }}\n"));
+    let triggers = lines(&|at| format!("  on event \"e{at}\" where event.a == {at} with event\n"));
+    let mocks = lines(&|at| format!("  mock s{at}[{at}] after 1s fails \"A\" status 500 times 2\n"));
+    for text in [
+        format!("workflow w {{\n  match a {{\n{arms}  }}\n}}\n"),
+        format!("workflow w {{\n  try {{ }}{catches}\n}}\n"),
+        format!("workflow w {{\n  if a {{ }}{ifs}\n}}\n"),
+        format!("workflow w {{\n{triggers}}}\n"),
+        format!("test \"t\" for w {{\n{mocks}}}\n"),
+    ] {
+        let (file, found) = parse_flow(&source(&text));
+        assert_eq!(found, []);
+        assert_eq!(file.workflows.len() + file.tests.len(), 1);
+    }
+    let (_, found) = parse_flow(&source(&format!("workflow w {{\n  match a {{\n{broken}  }}\n}}\n")));
+    assert_eq!(found.len(), crate::lang::MAX_DIAGNOSTICS);
 }
 
 #[test]
