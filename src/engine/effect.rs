@@ -136,6 +136,8 @@ pub struct ChildStart {
     pub version: Option<i64>,
     /// Its input.
     pub input: Value,
+    /// Whether it is started and not waited for: its start is the outcome.
+    pub detached: bool,
     /// How deep it stands below an execution that nobody started but a client.
     pub depth: u32,
 }

@@ -44,7 +44,7 @@ impl Machine<'_> {
                 Err(error) => self.fail_row(place, attempt, None, error),
             },
             Action::Delay(wake) => self.enter_sleep(place, wake, attempt),
-            Action::Child { workflow, input, version } => {
+            Action::Child { workflow, input, version, .. } => {
                 match self.child_start(place, attempt, workflow, input.as_ref(), version.as_ref()) {
                     Ok(child) => self.begin_child(place, step, child),
                     Err(error) => self.fail_row(place, attempt, None, error),
@@ -129,7 +129,9 @@ impl Machine<'_> {
         };
         let path = self.path_of(place);
         let child = self.state.start.id.child(&self.child_path(&path, attempt));
-        Ok(ChildStart { path, attempt, child, workflow, version, input, depth })
+        let detached = matches!(&self.plan.node(place.node).kind, NodeKind::Step(step)
+            if matches!(step.action, Action::Child { detached: true, .. }));
+        Ok(ChildStart { path, attempt, child, workflow, version, input, detached, depth })
     }
 
     /// The name that a child's id is made of: each attempt at the step starts a child of its own.
@@ -349,7 +351,7 @@ impl Machine<'_> {
     fn send_again(&mut self, frame: FrameId, place: Place, path: StepPath, attempt: Attempt) {
         let plan = self.plan;
         let NodeKind::Step(step) = &plan.node(place.node).kind else { return };
-        let Action::Child { workflow, input, version } = &step.action else {
+        let Action::Child { workflow, input, version, .. } = &step.action else {
             return self.send(frame, place, path);
         };
         match self.child_start(place, attempt, workflow, input.as_ref(), version.as_ref()) {

@@ -328,6 +328,12 @@ pub enum Action {
     Log { message: Expr, level: Option<Expr>, details: Option<Expr> },
     /// A durable wait as a step (`delay`); its output is `{ waited: duration }`, as planned.
     Delay(Wake),
-    /// A child execution (`workflow`).
-    Child { workflow: Expr, input: Option<Expr>, version: Option<Expr> },
+    /// A child execution (`workflow`). One that is `detached` is started and not waited for: it has no parent.
+    Child {
+        workflow: Expr,
+        input: Option<Expr>,
+        version: Option<Expr>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        detached: bool,
+    },
 }

@@ -62,7 +62,7 @@ impl Action {
                 std::iter::once(message).chain(level).chain(details).for_each(visit);
             }
             Self::Delay(Wake::After(expr) | Wake::At(expr)) => visit(expr),
-            Self::Child { workflow, input, version } => {
+            Self::Child { workflow, input, version, .. } => {
                 std::iter::once(workflow).chain(input).chain(version).for_each(visit);
             }
         }

@@ -9,6 +9,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::{ChildStart, Event, ExecutionStatus, MAX_DEPTH, Outcome, StepError, code, concurrency_key};
+use crate::expr::Value;
 use crate::ids::{ExecutionId, WorkflowId};
 use crate::plan::{Plan, PlanHash};
 use crate::service::model::{Execution, Parent, WorkflowStatus};
@@ -87,7 +88,7 @@ async fn try_start(
     if request.check
         && let Some(there) = shared.ports.store.execution_find(child.child).await.map_err(away)?
     {
-        return Ok(ended(&parent, &there));
+        return Ok(if child.detached { Some(let_go(shared, child)) } else { ended(&parent, &there) });
     }
     if child.depth > MAX_DEPTH {
         return Ok(Some(failed(shared, child, format!("executions nest more than {MAX_DEPTH} deep"))));
@@ -96,7 +97,8 @@ async fn try_start(
         Ok(version) => version,
         Err(why) => return Ok(Some(failed(shared, child, why))),
     };
-    let execution = match execution_of(shared, child, &version, parent.clone()) {
+    let of = (!child.detached).then(|| parent.clone());
+    let execution = match execution_of(shared, child, &version, of) {
         Ok(execution) => execution,
         Err(why) => return Ok(Some(failed(shared, child, why))),
     };
@@ -105,6 +107,7 @@ async fn try_start(
     let job = StartJob { execution, plan: version.plan.clone(), answer, span, permit: None };
     shared.send(shared.shard_of(child.child.partition()), Inbound::Start(Box::new(job)));
     match answered.await {
+        Ok(Ok(_)) if child.detached => Ok(Some(let_go(shared, child))),
         Ok(Ok(Started::New(_))) => Ok(None),
         Ok(Ok(Started::Existing(there))) => Ok(ended(&parent, &there)),
         Ok(Err(error)) => Err(error),
@@ -118,6 +121,17 @@ fn ended(parent: &Parent, child: &Execution) -> Option<Event> {
     child_outcome(parent, child.id, child.status, child.output.as_ref(), child.error.as_ref(), started_at)
 }
 
+/// What the parent is told of a child that is not waited for: it is recorded.
+fn let_go(shared: &Shared, child: &ChildStart) -> Event {
+    Event::Outcome(Outcome {
+        path: child.path.clone(),
+        attempt: child.attempt,
+        result: Ok(Value::object([("execution_id", Value::str(child.child.to_string()))])),
+        started_at: shared.now(),
+        logs: Vec::new(),
+    })
+}
+
 fn failed(shared: &Shared, child: &ChildStart, why: String) -> Event {
     Event::Outcome(Outcome {
         path: child.path.clone(),
@@ -128,7 +142,12 @@ fn failed(shared: &Shared, child: &ChildStart, why: String) -> Event {
     })
 }
 
-fn execution_of(shared: &Shared, child: &ChildStart, version: &Version, parent: Parent) -> Result<Execution, String> {
+fn execution_of(
+    shared: &Shared,
+    child: &ChildStart,
+    version: &Version,
+    parent: Option<Parent>,
+) -> Result<Execution, String> {
     let now = shared.now();
     let input = version.admission.input(child.input.clone(), "input").map_err(|misfits| told(&misfits))?;
     let settings = version.admission.settings(&child.workflow, &shared.options.settings);
@@ -150,7 +169,7 @@ fn execution_of(shared: &Shared, child: &ChildStart, version: &Version, parent: 
         max_retries: 0,
         idempotency_key: None,
         request_hash: None,
-        parent: Some(parent),
+        parent,
         wake_at: None,
         scheduled_at: None,
         created_at: now,

@@ -54,7 +54,7 @@ impl Written<'_> {
             ]),
             Action::Delay(Wake::After(duration)) => json!({ "duration": self.json(duration) }),
             Action::Delay(Wake::At(until)) => json!({ "until": self.json(until) }),
-            Action::Child { workflow, input, version } => fields([
+            Action::Child { workflow, input, version, .. } => fields([
                 ("workflow", Some(self.json(workflow))),
                 ("input", input.as_ref().map(|input| self.json(input))),
                 ("version", version.as_ref().map(|version| self.json(version))),

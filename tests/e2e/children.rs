@@ -4,7 +4,11 @@ use serde_json::{Value, json};
 
 use super::server::TestServer;
 
-on_both![a_child_gives_its_output_or_its_failure, a_cancel_of_the_parent_is_one_of_the_child];
+on_both![
+    a_child_gives_its_output_or_its_failure,
+    a_cancel_of_the_parent_is_one_of_the_child,
+    a_child_that_is_not_waited_for_outlives_the_one_that_started_it,
+];
 
 async fn publish(server: &TestServer, child: &str) {
     let text = format!(
@@ -57,4 +61,21 @@ async fn a_cancel_of_the_parent_is_one_of_the_child(server: TestServer) {
     assert_eq!(status, 200, "{body}");
     assert_eq!(server.ended(&id).await["status"], "cancelled");
     assert_eq!(server.ended(&child).await["status"], "cancelled");
+}
+
+async fn a_child_that_is_not_waited_for_outlives_the_one_that_started_it(server: TestServer) {
+    let text = r#"
+workflow child { sleep 1h }
+
+workflow parent {
+  step go: workflow { name = "child", wait = false }
+  return { started: go.execution_id }
+}
+"#;
+    assert_eq!(server.publish(text).await.0, 201);
+    let ended = server.ended(&server.execute("parent", json!({})).await).await;
+    assert_eq!(ended["status"], "completed", "{ended}");
+    let child = ended["output_data"]["started"].as_str().unwrap();
+    let found = server.get(&format!("/executions/{child}")).await;
+    assert_eq!((&found["status"], &found["parent_execution_id"]), (&json!("running"), &Value::Null), "{found}");
 }

@@ -160,6 +160,11 @@ fn workflow() -> TaskType {
         required("name", Type::String, "the workflow to run"),
         optional("input", Type::Any, "its input: an object"),
         optional("version", Type::Int, "the version to run; the active one where none is given"),
+        optional(
+            "wait",
+            Type::Bool,
+            "`false` starts it and goes on: the output is `{ execution_id }`, and it lives its own life",
+        ),
     ];
     let description = "Runs another workflow as a child, waits for it, and gives its output.";
     task_type("workflow", description, config, Type::Any, Runs::Engine)

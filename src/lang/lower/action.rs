@@ -3,7 +3,7 @@
 use crate::expr::{Expr, ExprKind, ObjectEntry, Span, Value, parse_duration};
 use crate::lang::ast::Attribute;
 use crate::lang::builtin::{read_condition, read_transforms};
-use crate::lang::constant::constant_text;
+use crate::lang::constant::{constant_text, constant_value};
 use crate::plan::{Action, Condition, ConditionalConfig, Runs, Wake};
 
 use super::Lowering;
@@ -82,6 +82,7 @@ impl Config<'_> {
             workflow: self.need("name", span),
             input: self.get("input").cloned(),
             version: self.get("version").cloned(),
+            detached: self.get("wait").and_then(constant_value) == Some(Value::Bool(false)),
         }
     }
 }

@@ -126,7 +126,7 @@ fn reads_data(action: &Action) -> bool {
         Action::Conditional(config) => condition_reads_data(&config.condition),
         Action::Log { message, level, details } => reads(message) || maybe(level) || maybe(details),
         Action::Delay(crate::plan::Wake::After(expr) | crate::plan::Wake::At(expr)) => reads(expr),
-        Action::Child { workflow, input, version } => reads(workflow) || maybe(input) || maybe(version),
+        Action::Child { workflow, input, version, .. } => reads(workflow) || maybe(input) || maybe(version),
     }
 }
 
