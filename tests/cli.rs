@@ -1,6 +1,6 @@
 //! The command line, on the real binary.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -72,6 +72,16 @@ fn check_reads_standard_input_under_its_name() {
 }
 
 const MISSPELT: &str = "workflow w {\n step say: log { mesage = \"ü\" }\n return { a: sya }\n}\n";
+
+#[test]
+fn check_is_strict_where_it_is_asked_to_be() {
+    let text = "workflow w {\n step get: http_request { url = \"http://a.internal\" }\n step say: log { message = \"x\", level = get.body.level }\n}\n";
+    let folder = folder(&[("w.flow", text)]);
+    let (code, out, _) = said(&stepwell(&folder, &["check", "w.flow"]));
+    assert_eq!((code, &*out), (0, "1 file: ok, 1 workflow\n"));
+    let (_, out, _) = said(&stepwell(&folder, &["check", "w.flow", "--strict"]));
+    assert!(out.contains("[E0316]") && out.contains("w.flow:3:"), "{out}");
+}
 
 #[test]
 fn check_annotates_for_github() {
@@ -237,4 +247,36 @@ async fn a_drain_lets_a_running_step_finish() {
     server.restart();
     assert_eq!(server.ended(&id).await["status"], "completed");
     assert!(server.folder().join("stepwell.db").exists());
+}
+
+/// A child that does not outlive its test.
+struct Watching(std::process::Child);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn check_watches_and_checks_again() {
+    let folder = folder(&[("a.flow", GOOD)]);
+    std::fs::create_dir(folder.path().join("more")).unwrap();
+    let mut command = Command::new(BINARY);
+    clean(&mut command);
+    command.args(["check", "a.flow", "more", "--watch"]).current_dir(folder.path());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = Watching(command.spawn().unwrap());
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut sum = || lines.find(|line| line.contains(" file")).unwrap();
+    assert_eq!(sum(), "1 file: ok, 1 workflow");
+    std::fs::write(folder.path().join("a.flow"), MISSPELT).unwrap();
+    assert_eq!(sum(), "1 file: 2 errors");
+    std::fs::write(folder.path().join("new"), GOOD).unwrap();
+    std::fs::rename(folder.path().join("new"), folder.path().join("more/b.flow")).unwrap();
+    assert_eq!(sum(), "2 files: 2 errors");
+    assert!(Command::new("kill").args(["-INT", &child.0.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.0.wait().unwrap().code(), Some(1));
+    assert_eq!(said(&stepwell(&folder, &["check", "-", "--watch"])).0, 2);
 }

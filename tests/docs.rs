@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use stepwell::lang::{Diagnostic, Notation, Source, builtin_task_types, compile, render};
+use stepwell::lang::{CompileOptions, Diagnostic, Notation, Source, builtin_task_types, compile_with, render};
 
 /// The fenced blocks of a page: the line on which each begins, its language, its text.
 fn blocks(page: &str) -> Vec<(usize, String, String)> {
@@ -41,9 +41,10 @@ fn ends_in(path: &Path, ending: &str) -> bool {
     path.extension().is_some_and(|found| found == ending)
 }
 
-fn compiled(name: String, notation: Notation, text: &str) -> (Vec<Diagnostic>, String) {
+fn compiled(name: String, notation: Notation, text: &str, strict: bool) -> (Vec<Diagnostic>, String) {
     let source = Source { name: name.into(), notation, text: text.into() };
-    let found = compile(&source, &builtin_task_types()).diagnostics;
+    let options = CompileOptions { strict, ..CompileOptions::default() };
+    let found = compile_with(&source, &builtin_task_types(), &options).diagnostics;
     let drawn = render(&source, &found, false);
     (found, drawn)
 }
@@ -54,7 +55,7 @@ fn the_mistake_that_the_readme_shows_is_drawn_as_it_says() {
     let blocks = blocks(&page);
     let (_, _, greet) = blocks.iter().find(|(_, mark, _)| mark == "flow").unwrap();
     let text = greet.replace("if fetch.", "if fetsh.");
-    let (_, drawn) = compiled("greet.flow".to_owned(), Notation::Flow, &text);
+    let (_, drawn) = compiled("greet.flow".to_owned(), Notation::Flow, &text, false);
     let (_, _, shown) = blocks.iter().find(|(_, _, text)| text.starts_with("$ stepwell check greet.flow")).unwrap();
     assert_eq!(shown.split_once('\n').unwrap().1.trim(), drawn.trim());
 }
@@ -71,7 +72,9 @@ fn every_workflow_in_the_documentation_compiles_unless_it_is_marked_as_wrong() {
             if mark.is_empty() && notation == Notation::Toml && !text.contains("[[step]]") {
                 continue;
             }
-            let (found, drawn) = compiled(format!("{}:{line}", path.display()), notation, &text);
+            // Some mistakes are told of by a strict check alone.
+            let name = format!("{}:{line}", path.display());
+            let (found, drawn) = compiled(name, notation, &text, mark == "error");
             match mark {
                 "error" => {
                     assert!(!found.is_empty(), "{}:{line} has nothing wrong with it", path.display());
@@ -93,7 +96,7 @@ fn every_example_compiles_with_nothing_to_say() {
     let mut seen = 0;
     for path in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("workflows")) {
         let Some(notation) = Notation::of_file_name(&path.to_string_lossy()) else { continue };
-        let (found, drawn) = compiled(path.display().to_string(), notation, &fs::read_to_string(&path).unwrap());
+        let (found, drawn) = compiled(path.display().to_string(), notation, &fs::read_to_string(&path).unwrap(), false);
         assert!(found.is_empty(), "{drawn}");
         seen += 1;
     }

@@ -82,6 +82,7 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   stepwell check workflows/                     every .flow and .toml file below it
   stepwell check . && git push                  exit code 1 where something is wrong
+  stepwell check workflows --watch              again whenever a file changes
   stepwell check order.flow --format json       for a program
   stepwell check workflows --format github      annotations in a pull request
   stepwell check workflows --format sarif > stepwell.sarif
@@ -147,6 +148,12 @@ pub(super) struct CheckArgs {
     /// How the diagnostics are written
     #[arg(long, value_enum, default_value = "human")]
     pub format: CheckFormat,
+    /// Tell of each place too that needs a type and has none
+    #[arg(long)]
+    pub strict: bool,
+    /// Check again whenever a file changes, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
     #[command(flatten)]
     pub stdin: StdinName,
 }

@@ -7,10 +7,11 @@ mod github;
 mod human;
 mod json;
 mod sarif;
+mod watch;
 
 use std::path::Path;
 
-use crate::lang::{self, Compiled, Report, Severity, Source};
+use crate::lang::{self, CompileOptions, Compiled, Report, Severity, Source};
 
 use super::Exit;
 use super::args::{CheckArgs, CheckFormat};
@@ -48,9 +49,16 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
         Ok(found) => found,
         Err((message, help)) => return output::usage(&message, Some(&help)),
     };
-    let checked: Vec<Checked> = found.iter().map(|path| check(path, args)).collect();
-    let counts = count(&checked);
-    match output::print(&written(args.format, &checked, &counts)) {
+    if args.watch {
+        return watch::run(args);
+    }
+    show(args, &found.iter().map(|path| check(path, args)).collect::<Vec<_>>())
+}
+
+/// Writes what came of the files.
+fn show(args: &CheckArgs, checked: &[Checked]) -> Exit {
+    let counts = count(checked);
+    match output::print(&written(args.format, checked, &counts)) {
         Exit::Done if counts.errors > 0 => Exit::Failed,
         exit => exit,
     }
@@ -68,7 +76,8 @@ fn written(format: CheckFormat, checked: &[Checked], counts: &Counts) -> String 
 fn check(path: &Path, args: &CheckArgs) -> Checked {
     let (path, result) = match read_source(path, &args.stdin) {
         Ok(source) => {
-            let compiled = lang::compile(&source, &lang::builtin_task_types());
+            let options = CompileOptions { strict: args.strict, ..CompileOptions::default() };
+            let compiled = lang::compile_with(&source, &lang::builtin_task_types(), &options);
             (source.name.to_string(), Ok((source, compiled)))
         }
         Err(Unread::Refused(refused)) => {

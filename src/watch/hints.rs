@@ -19,8 +19,10 @@ const FALLBACK: Duration = Duration::from_secs(2);
 type Events = Debouncer<notify::RecommendedWatcher, NoCache>;
 
 /// What says that a scan is due.
-pub(super) struct Hints {
+pub struct Hints {
     dir: PathBuf,
+    /// Whether folders below are listened to.
+    reach: RecursiveMode,
     /// None where the folder is polled.
     events: Option<Events>,
     /// Whether events were wanted and can't be had.
@@ -42,11 +44,19 @@ impl Hints {
         let (sender, hints) = mpsc::channel(1);
         let events = options.poll.is_none().then(|| listen(options.debounce, sender));
         let fallback = matches!(events, Some(None));
-        Self { dir: options.dir.clone(), events: events.flatten(), fallback, hints, followed: None, look: LOOK }
+        let (dir, reach) = (options.dir.clone(), RecursiveMode::Recursive);
+        Self { dir, reach, events: events.flatten(), fallback, hints, followed: None, look: LOOK }
+    }
+
+    /// The same for what stands in the folder itself, but not in those below.
+    #[must_use]
+    pub fn shallow(self) -> Self {
+        Self { reach: RecursiveMode::NonRecursive, ..self }
     }
 
     /// Listens to the folder that stands under the name now, unless it is listened to already.
     pub fn follow(&mut self) {
+        let reach = self.reach;
         let Some(events) = &mut self.events else { return };
         let now = identity(&self.dir);
         if now == self.followed {
@@ -56,7 +66,7 @@ impl Hints {
         let _ = events.unwatch(&self.dir);
         self.followed = now;
         if now.is_some()
-            && let Err(error) = events.watch(&self.dir, RecursiveMode::Recursive)
+            && let Err(error) = events.watch(&self.dir, reach)
         {
             tracing::warn!(dir = %self.dir.display(), %error, "can't listen to the folder; it is scanned now and then");
             self.events = None;

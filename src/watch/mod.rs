@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::service::Service;
 
-use hints::Hints;
+pub use hints::Hints;
 use keeper::{Keeper, Pass};
 
 /// How long it may take at most until a change is seen of which no hint came.
