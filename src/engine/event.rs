@@ -84,6 +84,9 @@ pub enum Refusal {
     /// No wait takes the event.
     #[error("no `wait` of the execution takes the event `{name}` now")]
     NotAwaited { name: Arc<str> },
+    /// The execution keeps as many signals as it may.
+    #[error("the execution keeps as much as it may that no `wait` has taken: {signals} signals or {bytes} bytes")]
+    MailboxFull { signals: usize, bytes: usize },
     /// There is no `approve` at this path that waits.
     #[error("no `approve` waits at `{path}`")]
     NoApproval { path: StepPath },

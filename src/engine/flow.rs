@@ -1,13 +1,13 @@
-//! Control flow: `let`, `if`, `sleep`, `return`, `fail`.
+//! Control flow: `let`, `sleep`, `return`, `fail`.
 
 use std::sync::Arc;
 
 use crate::expr::{Expr, Timestamp, Value};
 use crate::ids::Attempt;
-use crate::plan::{IfArm, NodeId, NodeKind, Wake};
+use crate::plan::Wake;
 
 use super::machine::{Machine, Place};
-use super::state::{FrameKind, Resume, ScopeId};
+use super::state::{FrameKind, Resume};
 use super::unwind::Ending;
 use super::{StepError, StepRow, StepStatus, code};
 
@@ -24,72 +24,6 @@ impl Machine<'_> {
                 self.settled(place);
             }
             Err(error) => self.fail_row(place, attempt, None, error),
-        }
-    }
-
-    /// The row of an `if` holds the index of the arm that was taken (the number of arms for `else`, null for none), so that
-    /// a recovery takes the same.
-    pub(super) fn enter_if(&mut self, place: Place, arms: &[IfArm], otherwise: Option<NodeId>, attempt: Attempt) {
-        let taken = match self.recorded_output(place, attempt) {
-            Some(Value::Int(arm)) => Ok(usize::try_from(arm).ok()),
-            Some(_) => Ok(None),
-            None => self.choose(place, arms, otherwise),
-        };
-        let taken = match taken {
-            Ok(taken) => taken,
-            Err(error) => return self.fail_row(place, attempt, None, error),
-        };
-        let output = taken.map_or(Value::Null, |arm| Value::Int(i64::try_from(arm).unwrap_or(i64::MAX)));
-        self.record(place, attempt, None, output);
-        let blocks = arms.iter().map(|arm| arm.block).chain(otherwise);
-        for (arm, block) in blocks.enumerate() {
-            if taken == Some(arm) {
-                let frame = self.open(place, FrameKind::Branch);
-                self.enter(Place { node: block, parent: Some(frame), slot: 0, ..place }, 1);
-            } else {
-                self.skip_within(block, place.scope);
-            }
-        }
-        if taken.is_none() {
-            self.settled(place);
-        }
-    }
-
-    fn choose(&self, place: Place, arms: &[IfArm], otherwise: Option<NodeId>) -> Result<Option<usize>, StepError> {
-        for (at, arm) in arms.iter().enumerate() {
-            let mut names = self.names(place.scope);
-            names.data = self.data_for(place, &arm.condition);
-            if names.truth(&arm.condition)? {
-                return Ok(Some(at));
-            }
-        }
-        Ok(otherwise.map(|_| arms.len()))
-    }
-
-    /// Records every step in a branch that was not taken as skipped: its value is null.
-    fn skip_within(&mut self, node: NodeId, scope: ScopeId) {
-        let plan = self.plan;
-        let mut open = vec![node];
-        while let Some(node) = open.pop() {
-            match &plan.node(node).kind {
-                NodeKind::Step(step) => {
-                    let place = Place { node, parent: None, slot: 0, scope };
-                    let path = self.path_of(place);
-                    let row = self.row(place, path, 1, StepStatus::Skipped);
-                    self.effects.steps.push(row);
-                    self.state.bind(scope, step.ident.clone(), Value::Null);
-                }
-                NodeKind::Block { children } => open.extend(children.iter().rev()),
-                NodeKind::Parallel { children, .. } => open.extend(children.iter().rev().map(|child| child.node)),
-                NodeKind::If { arms, otherwise } => {
-                    open.extend(otherwise.iter());
-                    open.extend(arms.iter().rev().map(|arm| arm.block));
-                }
-                NodeKind::For(looped) => open.push(looped.body),
-                // Its `catch`es and its `finally` would not have run of themselves.
-                NodeKind::Try(node) => open.push(node.body),
-                _ => {}
-            }
         }
     }
 
@@ -191,7 +125,7 @@ impl Machine<'_> {
     }
 
     /// What a replay found recorded for this place.
-    fn recorded_output(&self, place: Place, attempt: Attempt) -> Option<Value> {
+    pub(super) fn recorded_output(&self, place: Place, attempt: Attempt) -> Option<Value> {
         if self.state.recorded.is_empty() {
             return None;
         }

@@ -40,15 +40,18 @@ pub(super) struct Place {
 }
 
 /// What is to be done at a place. It is void once the frame above is gone, or drained: then that has another stamp.
-struct Work {
+#[derive(Clone, Debug)]
+pub(super) struct Work {
     place: Place,
     stamp: u64,
     task: Todo,
 }
 
+#[derive(Clone, Debug)]
 enum Todo {
     Enter(Attempt),
     Settle,
+    Raise(Attempt, Resume, Box<StepError>),
 }
 
 impl<'a> Machine<'a> {
@@ -73,8 +76,21 @@ impl<'a> Machine<'a> {
         self.work.push_back(Work { place, stamp, task });
     }
 
-    /// Walks until nothing is left to do now.
+    /// Holds an error until the execution goes on.
+    pub fn raise_later(&mut self, place: Place, attempt: Attempt, resume: Resume, error: StepError) {
+        self.push(place, Todo::Raise(attempt, resume, Box::new(error)));
+    }
+
+    /// Takes up what was held while the execution was paused.
+    pub fn take_up(&mut self) {
+        self.work.append(&mut self.state.held);
+    }
+
+    /// Walks until nothing is left to do now. A paused execution stands: what it would do is held.
     pub fn walk(&mut self) {
+        if self.is_paused() {
+            return self.state.held.append(&mut self.work);
+        }
         while let Some(Work { place, stamp, task }) = self.work.pop_front() {
             if self.state.frames.stamp(place.parent) != stamp {
                 self.forget(place);
@@ -87,6 +103,7 @@ impl<'a> Machine<'a> {
                 (Todo::Enter(attempt), _) => self.visit(place, attempt),
                 (Todo::Settle, None) => self.complete_body(place.scope),
                 (Todo::Settle, Some(parent)) => self.child_settled(parent, place),
+                (Todo::Raise(attempt, resume, error), _) => self.raise(place, attempt, resume, *error),
             }
         }
         if self.failing {
@@ -114,10 +131,10 @@ impl<'a> Machine<'a> {
             NodeKind::Return { value } => self.enter_return(place, value.as_ref(), attempt),
             NodeKind::Try(node) => self.enter_try(place, node),
             NodeKind::Compensate => self.enter_compensate(place, attempt),
-            NodeKind::Match(_) | NodeKind::Repeat(_) | NodeKind::Wait(_) | NodeKind::Approve(_) => {
-                let error = StepError::fatal(super::code::LIMIT, "this statement is not run by this version");
-                self.fail_row(place, attempt, None, error);
-            }
+            NodeKind::Match(node) => self.enter_match(place, node, attempt),
+            NodeKind::Repeat(node) => self.enter_repeat(place, node, attempt),
+            NodeKind::Wait(node) => self.enter_wait(place, node, attempt),
+            NodeKind::Approve(node) => self.enter_approve(place, node, attempt),
             NodeKind::Fail { message, code, cause } => {
                 let error = self.fail_error(place, message, code.as_ref(), cause.as_ref());
                 self.raise(place, attempt, Resume::Node, error);
@@ -135,10 +152,15 @@ impl<'a> Machine<'a> {
             }
             FrameKind::Parallel(_) => self.child_joined(parent, child.slot),
             FrameKind::Loop(_) => self.item_settled(parent, child.slot, child.scope),
+            FrameKind::Repeat(_) => self.pass_settled(parent, child),
             FrameKind::Try(_) => self.protected_settled(parent, child),
             FrameKind::Undoing(_) => self.undo_settled(parent, child),
             // Only frames with children are told of them, and what a drained one had was dropped.
-            FrameKind::Step(_) | FrameKind::Wait { .. } | FrameKind::Stalled { .. } | FrameKind::Unwinding(_) => {}
+            FrameKind::Step(_)
+            | FrameKind::Wait { .. }
+            | FrameKind::Await(_)
+            | FrameKind::Stalled { .. }
+            | FrameKind::Unwinding(_) => {}
         }
     }
 
@@ -178,7 +200,7 @@ impl<'a> Machine<'a> {
 
     /// Lets go of what a place had for itself: the names of an item, of a `catch` or of an undo.
     pub fn forget(&mut self, place: Place) {
-        if self.plan.has_own_names(place.node) {
+        if self.plan.has_own_names(place.node) || self.is_between_passes(place) {
             self.state.scopes.try_remove(place.scope);
         }
     }

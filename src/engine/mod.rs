@@ -5,8 +5,10 @@
 //! refusal that changes nothing. Recovery feeds recorded rows through the same function.
 
 mod admission;
+mod approve;
 mod builtin;
 mod cache;
+mod choice;
 mod concurrency;
 mod effect;
 mod error;
@@ -14,9 +16,13 @@ mod event;
 mod flow;
 mod frames;
 mod items;
+mod loss;
 mod machine;
+mod mailbox;
 mod parallel;
+mod pause;
 mod protect;
+mod repeat;
 mod replay;
 mod retry;
 mod row;
@@ -27,6 +33,7 @@ mod stop;
 mod transition;
 mod undo;
 mod unwind;
+mod wait;
 
 pub use admission::Admission;
 pub use concurrency::concurrency_key;
@@ -34,6 +41,7 @@ pub use effect::{CacheKey, CacheWrite, ChildStart, Dispatch, Effects, EventWait,
 pub use error::{StepError, code};
 pub use event::{Event, Outcome, Refusal};
 pub use items::{MAX_FAN_OUT, MAX_LIST_BYTES};
+pub use mailbox::{MAX_KEPT_BYTES, MAX_KEPT_SIGNALS};
 pub use replay::{ReplayError, replay};
 pub use retry::MAX_CRASHES;
 pub use row::{

@@ -127,6 +127,10 @@ enum Kind {
     Outside,
     /// A time ended it.
     Time,
+    /// An event or a person ended it, and so the control that says so did; or its time-out.
+    Asked,
+    /// A time ended it, where it was waited for; else the walk itself wrote it.
+    Between,
     /// The walk itself wrote it.
     Walk,
 }
@@ -164,9 +168,16 @@ impl<'a> Fold<'a> {
         match (kind, row.status) {
             (Kind::Outside, StepStatus::Completed) => self.outcome(row, Ok(row.output.clone().unwrap_or_default())),
             (Kind::Outside, StepStatus::Failed) => self.failed(row),
+            (Kind::Outside, StepStatus::Retrying) if is_loss(row) => self.lost(row),
             (Kind::Outside, StepStatus::Retrying) => self.outcome(row, Err(row.error.clone().unwrap_or_else(unknown))),
             (Kind::Outside, StepStatus::Running) => self.running(row),
             (Kind::Time, StepStatus::Completed) => self.woken(row, row.completed_at.unwrap_or(row.created_at)),
+            (Kind::Between, StepStatus::Completed) | (Kind::Asked, StepStatus::Failed)
+                if self.wakes(row).is_some()
+                    && row.error.as_ref().is_none_or(|error| &*error.code == code::TIMEOUT) =>
+            {
+                self.woken(row, row.completed_at.unwrap_or(row.created_at))
+            }
             _ => Ok(()),
         }
     }
@@ -186,9 +197,8 @@ impl<'a> Fold<'a> {
     /// A failed attempt: of a worker that was lost, or one that another attempt followed, or the last.
     fn failed(&mut self, row: &StepRow) -> Result<(), ReplayError> {
         let error = row.error.clone().unwrap_or_else(unknown);
-        if &*error.code == code::WORKER_LOST {
-            let lost = Event::Lost { path: row.path.clone(), attempt: row.attempt };
-            return self.feed(lost, row.completed_at.unwrap_or(row.created_at));
+        if is_loss(row) {
+            return self.lost(row);
         }
         if !self.state.awaits(&row.path, row.attempt) {
             // The walk itself failed it: its `when` or its configuration has no value.
@@ -199,6 +209,20 @@ impl<'a> Fold<'a> {
             Some(next) if self.wakes(row).is_some() => self.woken(row, next),
             _ => Ok(()),
         }
+    }
+
+    /// A worker was lost with an attempt. Where another follows it does so at once, or where the execution was paused, when
+    /// it went on.
+    fn lost(&mut self, row: &StepRow) -> Result<(), ReplayError> {
+        let next = self.reached.get(&(&row.path, row.attempt + 1)).copied().filter(|_| self.goes_on(row));
+        let at = next.or(row.completed_at).unwrap_or(row.created_at);
+        self.feed(Event::Lost { path: row.path.clone(), attempt: row.attempt }, at)
+    }
+
+    /// Whether another attempt follows the loss of this one.
+    fn goes_on(&self, row: &StepRow) -> bool {
+        let frame = self.state.waiting.get(&row.path).and_then(|id| self.state.frames.get(*id));
+        frame.is_some_and(|frame| frame.survives_a_loss(self.plan))
     }
 
     fn running(&mut self, row: &StepRow) -> Result<(), ReplayError> {
@@ -222,6 +246,10 @@ impl<'a> Fold<'a> {
     }
 }
 
+fn is_loss(row: &StepRow) -> bool {
+    row.error.as_ref().is_some_and(|error| &*error.code == code::WORKER_LOST)
+}
+
 fn unknown() -> super::StepError {
     super::StepError::fatal(code::FAILED, "no error was recorded")
 }
@@ -234,6 +262,8 @@ fn kind_of(kind: &NodeKind) -> Kind {
             Action::Transform { .. } | Action::Conditional(_) | Action::Log { .. } => Kind::Walk,
         },
         NodeKind::Sleep(_) => Kind::Time,
+        NodeKind::Repeat(_) => Kind::Between,
+        NodeKind::Wait(_) | NodeKind::Approve(_) => Kind::Asked,
         _ => Kind::Walk,
     }
 }

@@ -191,6 +191,8 @@ fn steps_before<'a>(plan: &'a Plan, node: NodeId, slot: usize, found: &mut Vec<&
             }
         }
         NodeKind::Try(node) => node.blocks().take(slot).for_each(|block| steps_within(plan, block, found)),
+        // Of a pass, when its end is judged; what it has not come to yet is not bound.
+        NodeKind::Repeat(repeat) => steps_within(plan, repeat.body, found),
         _ => {}
     }
 }
@@ -199,14 +201,8 @@ fn steps_before<'a>(plan: &'a Plan, node: NodeId, slot: usize, found: &mut Vec<&
 fn steps_within<'a>(plan: &'a Plan, node: NodeId, found: &mut Vec<&'a StepNode>) {
     match &plan.node(node).kind {
         NodeKind::Step(step) => found.push(step),
-        NodeKind::Block { children } => children.iter().for_each(|child| steps_within(plan, *child, found)),
-        NodeKind::Parallel { children, .. } => children.iter().for_each(|child| steps_within(plan, child.node, found)),
-        NodeKind::If { arms, otherwise } => {
-            arms.iter().for_each(|arm| steps_within(plan, arm.block, found));
-            otherwise.iter().for_each(|block| steps_within(plan, *block, found));
-        }
-        NodeKind::Try(node) => node.blocks().for_each(|block| steps_within(plan, block, found)),
-        _ => {}
+        NodeKind::For(_) => {}
+        other => other.each_child(&mut |child| steps_within(plan, child, found)),
     }
 }
 

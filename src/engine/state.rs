@@ -3,7 +3,7 @@
 //! A frame is a node that was entered and is not settled; a scope is where its names are bound: one for the whole, and
 //! one for each item of a loop that is under way. Data lives only where it is valid: in the variant of its phase.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use slab::Slab;
@@ -15,13 +15,18 @@ use crate::plan::{Action, DEFAULT_PRIORITY, NodeId, NodeKind, Plan};
 pub(super) use super::frames::FrameId;
 use super::frames::Frames;
 use super::items::Loop;
-use super::machine::Place;
+pub(super) use super::machine::Place;
+use super::machine::Work;
+use super::mailbox::Mailbox;
 use super::parallel::Join;
 use super::protect::Protected;
+use super::repeat::Passes;
 use super::replay::Recorded;
 use super::undo::{Undoing, Undos};
 use super::unwind::Ending;
-use super::{CacheKey, ChildStart, Compensation, Dispatch, ExecutionStatus, Rate, StepError, Timer, TimerTarget};
+use super::{
+    CacheKey, ChildStart, Compensation, Dispatch, EventWait, ExecutionStatus, Rate, StepError, Timer, TimerTarget,
+};
 
 /// What an execution starts from.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +71,12 @@ pub struct ExecutionState {
     pub(super) deadline: Option<Timestamp>,
     /// When an execution in RETRYING goes on.
     pub(super) retry_at: Option<Timestamp>,
+    /// The state that a PAUSED execution goes back to.
+    pub(super) paused_in: Option<ExecutionStatus>,
+    /// What the walk of a PAUSED execution would do next.
+    pub(super) held: VecDeque<Work>,
+    /// What was sent to it.
+    pub(super) mailbox: Mailbox,
     pub(super) frames: Frames,
     pub(super) scopes: Slab<Bindings>,
     /// The frames of steps and waits, by path; an event finds its frame here.
@@ -103,6 +114,8 @@ pub(super) enum FrameKind {
     Parallel(Join),
     /// A loop.
     Loop(Box<Loop>),
+    /// A `repeat`, with a pass under way or a wait between two.
+    Repeat(Passes),
     /// A `try`.
     Try(Box<Protected>),
     /// What stood here is stopped; what is left below runs to its end.
@@ -111,10 +124,20 @@ pub(super) enum FrameKind {
     Undoing(Box<Undoing>),
     /// A step with a worker, a child execution, or between two attempts.
     Step(Box<StepRun>),
+    /// What waits for an event or a person.
+    Await(Awaiting),
     /// A delay or a sleep.
     Wait { attempt: Attempt, due: Timestamp, since: Timestamp },
     /// Failed, and waits for a retry of the execution; `attempt` is the last that was made (0: none yet).
     Stalled { attempt: Attempt, resume: Resume },
+}
+
+/// What waits for an event or a person: until `due`, where it has a time-out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Awaiting {
+    pub attempt: Attempt,
+    pub since: Timestamp,
+    pub due: Option<Timestamp>,
 }
 
 /// Where a stalled frame goes on.
@@ -122,7 +145,7 @@ pub(super) enum FrameKind {
 pub(super) enum Resume {
     /// The node is entered again.
     Node,
-    /// The `yield` of an item is evaluated again; the frame's parent is the loop.
+    /// The `yield` of an item, or the `until` of a pass, is evaluated again; the frame's parent is the loop.
     Yield,
 }
 
@@ -193,6 +216,9 @@ impl ExecutionState {
             compensation: Compensation::None,
             deadline: None,
             retry_at: None,
+            paused_in: None,
+            held: VecDeque::new(),
+            mailbox: Mailbox::default(),
             frames: Frames::default(),
             scopes,
             waiting: HashMap::new(),
@@ -301,7 +327,19 @@ impl ExecutionState {
         })
     }
 
-    /// Whether nothing is outstanding: it waits for time or for a child alone, and memory can do without it.
+    /// The events that are waited for.
+    pub fn waits(&self, plan: &Plan) -> Vec<EventWait> {
+        let mut found = Vec::new();
+        for (path, id) in &self.waiting {
+            if let Some(NodeKind::Wait(node)) = self.frames.get(*id).map(|frame| &plan.node(frame.node).kind) {
+                found.push(EventWait { path: path.clone(), event: node.event.clone() });
+            }
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        found
+    }
+
+    /// Whether nothing is outstanding: it waits for time, an event, a person or a child alone, and memory can do without it.
     pub fn is_idle(&self) -> bool {
         !self.frames.iter().any(|(_, frame)| match &frame.kind {
             FrameKind::Step(run) => matches!(run.phase, Phase::Dispatched { .. }),
@@ -316,7 +354,8 @@ impl ExecutionState {
         let looped: usize = self.frames.iter().map(|(_, frame)| frame.bytes()).sum();
         let undos = self.undos.bytes();
         let frames = self.frames.len() * size_of::<Frame>();
-        size_of::<Self>() + self.start.input.approx_bytes() + bound + looped + undos + frames
+        let kept = self.mailbox.footprint() + self.held.len() * size_of::<Work>();
+        size_of::<Self>() + self.start.input.approx_bytes() + bound + looped + undos + frames + kept
     }
 }
 
@@ -330,6 +369,7 @@ impl Frame {
     pub fn wakes(&self) -> Option<(Attempt, Timestamp)> {
         match &self.kind {
             FrameKind::Wait { attempt, due, .. } => Some((*attempt, *due)),
+            FrameKind::Await(open) => Some((open.attempt, open.due?)),
             FrameKind::Step(run) => match &run.phase {
                 Phase::Backoff { due, .. } | Phase::Child { due: Some(due), .. } => Some((run.attempt, *due)),
                 _ => None,

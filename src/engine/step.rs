@@ -4,8 +4,9 @@ use crate::expr::{Timestamp, Value};
 use crate::ids::{Attempt, StepPath};
 use crate::plan::{Action, NodeKind, PATIENT_TIMEOUT_MS, RetryFilter, StepNode};
 
+use super::loss::is_at_most_once;
 use super::machine::{Machine, Place};
-use super::retry::{MAX_CRASHES, retry_wait_ms};
+use super::retry::retry_wait_ms;
 use super::state::{FrameId, FrameKind, Phase, Resume, StepRun, dispatch_of};
 use super::{CacheKey, ChildStart, LogLevel, Outcome, StepError, StepRow, StepStatus, builtin, code};
 
@@ -74,7 +75,8 @@ impl Machine<'_> {
     }
 
     /// Hands an attempt to the queue. A first attempt has no row until it ends, or is still running after a moment: a
-    /// recovery derives it. Further attempts have one at once, so that what takes down its worker is seen.
+    /// recovery derives it. Further attempts have one at once, so that what takes down its worker is seen; so have those of
+    /// a step that is done at most once: a recovery must know that they may have been made.
     fn dispatch(&mut self, place: Place, attempt: Attempt, config: Value, cache: Option<CacheKey>) {
         let run = StepRun {
             attempt,
@@ -91,10 +93,10 @@ impl Machine<'_> {
     }
 
     /// Sends the current attempt of a step's frame.
-    fn send(&mut self, frame: FrameId, place: Place, path: StepPath) {
+    pub(super) fn send(&mut self, frame: FrameId, place: Place, path: StepPath) {
         let plan = self.plan;
         let Some(FrameKind::Step(run)) = self.state.frames.get_mut(frame).map(|frame| &mut frame.kind) else { return };
-        let recorded = run.attempt > 1;
+        let recorded = run.attempt > 1 || is_at_most_once(plan, place.node);
         run.phase = Phase::Dispatched { recorded, claimed_at: None };
         run.since = self.now;
         let (attempt, config) = (run.attempt, run.config.clone());
@@ -227,7 +229,13 @@ impl Machine<'_> {
     }
 
     /// The row that ends the current attempt of a step.
-    fn end_row(&mut self, place: Place, path: &StepPath, status: StepStatus, started_at: Timestamp) -> StepRow {
+    pub(super) fn end_row(
+        &mut self,
+        place: Place,
+        path: &StepPath,
+        status: StepStatus,
+        started_at: Timestamp,
+    ) -> StepRow {
         let (attempt, since, config) = match self.run_at(path) {
             Some(run) => (run.attempt, run.since, Some(run.config.clone())),
             None => (1, self.now, None),
@@ -264,7 +272,7 @@ impl Machine<'_> {
 
     /// `only` replaces the handler's verdict, `unless` narrows it.
     fn may_retry(&self, place: Place, step: &StepNode, retries: u32, error: &StepError) -> Result<bool, StepError> {
-        if retries >= step.retry.max {
+        if retries >= step.retry.max || (step.rarely.at_most_once && error.unknown) {
             return Ok(false);
         }
         let judge = |expr| {
@@ -361,33 +369,6 @@ impl Machine<'_> {
                 self.fail_row(place, attempt, None, error);
             }
         }
-    }
-
-    /// The worker of an attempt is gone. It does not count as a retry; after three of them the step fails for good.
-    pub(super) fn attempt_lost(&mut self, frame: FrameId, place: Place, path: &StepPath) {
-        let Some(FrameKind::Step(run)) = self.state.frames.get_mut(frame).map(|frame| &mut frame.kind) else { return };
-        let claimed_at = match run.phase {
-            Phase::Dispatched { claimed_at, .. } => claimed_at.unwrap_or(run.since),
-            _ => return,
-        };
-        run.crashes += 1;
-        let (attempt, crashes) = (run.attempt, run.crashes);
-        let lost = StepError::retryable(code::WORKER_LOST, "the worker that held this attempt is gone");
-        let lost = StepError { unknown: true, ..lost };
-        let row = self.end_row(place, path, StepStatus::Failed, claimed_at);
-        self.effects.steps.push(StepRow { error: Some(lost), ..row });
-        self.log(LogLevel::Warn, format!("attempt {attempt} of `{path}` was lost with its worker"), Some(path.clone()));
-        if crashes >= MAX_CRASHES {
-            self.close_waiting(path);
-            let message = format!("`{path}` took down its worker {crashes} times");
-            let error = StepError { unknown: true, ..StepError::fatal(code::POISONED, message) };
-            self.ended_unless_known(place, path, true);
-            return self.raise(place, attempt, Resume::Node, error);
-        }
-        if let Some(FrameKind::Step(run)) = self.state.frames.get_mut(frame).map(|frame| &mut frame.kind) {
-            run.attempt += 1;
-        }
-        self.send(frame, place, path.clone());
     }
 
     /// An attempt is still running a moment after its claim: a row says so.

@@ -4,7 +4,7 @@ use crate::ids::{Attempt, StepPath};
 use crate::plan::NodeKind;
 
 use super::machine::{Machine, Place};
-use super::state::{Frame, FrameId, FrameKind, Phase, Resume};
+use super::state::{Awaiting, Frame, FrameId, FrameKind, Phase, Resume};
 use super::{StepError, StepRow, StepStatus, Stop, code};
 
 impl Machine<'_> {
@@ -37,7 +37,9 @@ impl Machine<'_> {
         let unknown = self.is_unknown(id, frame, path);
         let sent = self.was_sent(id);
         let (attempt, since, input, stop) = match frame.kind.clone() {
-            FrameKind::Wait { attempt, since, .. } => (attempt, since, None, None),
+            FrameKind::Wait { attempt, since, .. } | FrameKind::Await(Awaiting { attempt, since, .. }) => {
+                (attempt, since, None, None)
+            }
             FrameKind::Step(run) => {
                 let stop = match &run.phase {
                     Phase::Dispatched { .. } => Some(Stop::Task { path: path.clone(), attempt: run.attempt }),

@@ -4,7 +4,9 @@ use crate::expr::{Timestamp, Value};
 use crate::ids::{Attempt, StepPath};
 use crate::plan::{NodeKind, Plan, RetryPolicy};
 
+use super::approve::Decision;
 use super::machine::{Machine, Place};
+use super::mailbox::Signal;
 use super::retry::retry_wait_ms;
 use super::state::{ExecutionState, FrameKind, Phase, ROOT_SCOPE, Resume, ScopeId};
 use super::unwind::Ending;
@@ -18,27 +20,35 @@ use super::{
 /// # Errors
 /// A refusal, which has changed nothing.
 pub fn advance(plan: &Plan, state: &mut ExecutionState, event: Event, now: Timestamp) -> Result<Effects, Refusal> {
-    use ExecutionStatus::{Cancelled, Failed, Pending, Retrying, Running};
+    use ExecutionStatus::{Cancelled, Failed, Paused, Pending, Retrying, Running};
     let status = state.status;
     let mut machine = Machine::new(plan, state, now);
     match (status, event) {
         (Pending, Event::Started) => machine.begin(),
-        (Running | Retrying, Event::Outcome(outcome)) => {
+        (Running | Retrying | Paused, Event::Outcome(outcome)) => {
             let (frame, place) = machine.current(&outcome.path, outcome.attempt)?;
             machine.apply_outcome(frame, place, outcome);
         }
-        (Running | Retrying, Event::Running { path, attempt, claimed_at }) => {
+        (Running | Retrying | Paused, Event::Running { path, attempt, claimed_at }) => {
             let (frame, place) = machine.current(&path, attempt)?;
             machine.still_running(frame, place, &path, claimed_at);
         }
-        (Running | Retrying, Event::Lost { path, attempt }) => {
+        (Running | Retrying | Paused, Event::Lost { path, attempt }) => {
             let (frame, place) = machine.current(&path, attempt)?;
             machine.attempt_lost(frame, place, &path);
         }
         (Running | Retrying, Event::Woken { path, attempt }) => machine.wake(&path, attempt)?,
         (Retrying, Event::ExecutionWoken) => machine.execution_woken(),
         (Running | Retrying, Event::TimedOut) => machine.time_out(),
-        (Pending | Running | Retrying, Event::Cancel { reason, undo }) => machine.cancel(&reason, undo),
+        (Pending | Running | Retrying | Paused, Event::Cancel { reason, undo }) => machine.cancel(&reason, undo),
+        (Running | Retrying, Event::Pause) => machine.pause(),
+        (Paused, Event::Resume) => machine.resume(),
+        (Pending | Running | Retrying | Paused, Event::Signal { id, name, data, keep }) => {
+            machine.signal(Signal { id, name, data }, keep)?;
+        }
+        (Running | Retrying | Paused, Event::Decide { path, approved, form, by, reason }) => {
+            machine.decide(Decision { path, approved, form, by, reason })?;
+        }
         (Pending, Event::Reject { error }) => machine.reject(*error),
         (Failed, Event::Retry) if machine.state.started_at.is_none() => {
             let what = "a retry of what never started";
@@ -66,13 +76,13 @@ fn refusal(state: ExecutionStatus, event: Event) -> Refusal {
         Event::Started => illegal("a start", "pending"),
         Event::ExecutionWoken => illegal("waking", "retrying"),
         Event::TimedOut => illegal("a time-out", "running or retrying"),
-        Event::Cancel { .. } => illegal("a cancel", "pending, running or retrying"),
+        Event::Cancel { .. } => illegal("a cancel", "pending, running, retrying or paused"),
         Event::Retry => illegal("a retry", "failed"),
         Event::Reject { .. } => illegal("turning it away", "pending"),
         Event::Pause => illegal("a pause", "running or retrying"),
         Event::Resume => illegal("resuming", "paused"),
         Event::Signal { .. } => illegal("a signal", "pending, running, retrying or paused"),
-        Event::Decide { .. } => illegal("a decision", "running"),
+        Event::Decide { .. } => illegal("a decision", "running, retrying or paused"),
         Event::RetryUndo => illegal("a retry of the undos", "failed or cancelled with an undo that failed"),
     }
 }
@@ -126,8 +136,12 @@ impl Machine<'_> {
         match &frame.kind {
             FrameKind::Wait { since, .. } => {
                 let since = *since;
-                self.wait_over(place, path, attempt, since, due);
+                match self.plan.node(place.node).kind {
+                    NodeKind::Repeat(_) => self.pass_waited(place, path, since, due),
+                    _ => self.wait_over(place, path, attempt, since, due),
+                }
             }
+            FrameKind::Await(_) => self.wait_timed_out(path),
             FrameKind::Step(run) if matches!(run.phase, Phase::Child { .. }) => self.child_timed_out(id, place, path),
             _ => self.next_attempt(id, place, path),
         }
@@ -217,6 +231,7 @@ impl Machine<'_> {
         if self.is_decided() {
             return;
         }
+        self.lift_pause();
         self.state.cancel_requested_at = Some(self.now);
         self.control(Control::Cancel { reason: reason.into(), undo });
         self.log(LogLevel::Info, format!("the execution was cancelled: {reason}"), None);
@@ -279,7 +294,7 @@ impl Machine<'_> {
         self.stop_walking();
     }
 
-    fn control(&mut self, control: Control) {
+    pub(super) fn control(&mut self, control: Control) {
         let (execution, seq, at) = (self.state.start.id, self.next_seq(), self.now);
         self.effects.controls.push(ControlRow { execution, seq, control, at });
     }

@@ -8,6 +8,7 @@
 use crate::expr::Value;
 use crate::ids::Attempt;
 
+use super::loss::is_at_most_once;
 use super::machine::{Machine, Place};
 use super::protect::TryPhase;
 use super::state::{Frame, FrameId, FrameKind, Resume};
@@ -59,6 +60,9 @@ impl Machine<'_> {
     /// An error at a place. Someone around it takes it; else the execution uses one of its retries, or fails.
     pub fn raise(&mut self, place: Place, attempt: Attempt, resume: Resume, mut error: StepError) {
         self.sign(place, attempt, &mut error);
+        if self.is_paused() {
+            return self.raise_later(place, attempt, resume, error);
+        }
         if self.failing {
             return self.park(place, attempt, resume);
         }
@@ -116,7 +120,9 @@ impl Machine<'_> {
         if self.state.status == ExecutionStatus::Retrying {
             return self.park(place, attempt, resume);
         }
-        if self.state.retry_count < self.state.start.max_retries && !self.past_deadline() && !self.state.undos.ran() {
+        let by_hand_alone = error.unknown && is_at_most_once(self.plan, place.node);
+        let has_retry = self.state.retry_count < self.state.start.max_retries && !by_hand_alone;
+        if has_retry && !self.past_deadline() && !self.state.undos.ran() {
             self.park(place, attempt, resume);
             self.state.error = Some(error);
             return self.begin_retry();
@@ -335,7 +341,13 @@ impl FrameKind {
     fn holds_children(&self) -> bool {
         matches!(
             self,
-            Self::Block | Self::Branch | Self::Parallel(_) | Self::Loop(_) | Self::Try(_) | Self::Unwinding(_)
+            Self::Block
+                | Self::Branch
+                | Self::Parallel(_)
+                | Self::Loop(_)
+                | Self::Repeat(_)
+                | Self::Try(_)
+                | Self::Unwinding(_)
         )
     }
 }

@@ -7,6 +7,16 @@ use crate::expr::Expr;
 use super::{Action, Condition, NodeId, NodeKind, RetryFilter, StepNode, TransformOp, TryNode, Wake};
 
 impl NodeKind {
+    /// The name that a step's output, an event or a form is bound to: known around the block that it stands in.
+    pub fn bound_name(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Step(step) => Some(&step.ident),
+            Self::Wait(wait) => Some(&wait.name),
+            Self::Approve(approve) => Some(&approve.name),
+            _ => None,
+        }
+    }
+
     /// Calls `visit` with each child, in the order written. What undoes a step is none.
     pub fn each_child(&self, visit: &mut dyn FnMut(NodeId)) {
         match self {

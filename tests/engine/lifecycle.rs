@@ -29,7 +29,7 @@ fn an_illegal_transition_says_which_states_allow_it() {
     let refused = world.apply(cancel()).unwrap_err().to_string();
     assert_eq!(
         refused,
-        "a cancel is not possible while the execution is completed; it is possible while it is pending, running or retrying"
+        "a cancel is not possible while the execution is completed; it is possible while it is pending, running, retrying or paused"
     );
     assert!(world.apply(Event::Retry).is_err());
 }

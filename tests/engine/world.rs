@@ -10,7 +10,7 @@ use stepwell::engine::{
 };
 use stepwell::expr::{Timestamp, Value};
 use stepwell::ids::{ExecutionId, StepPath};
-use stepwell::lang::{Notation, Source, builtin_task_types, compile};
+use stepwell::lang::{Notation, Source, builtin_task_types, compile, lower, parse_flow};
 use stepwell::plan::{Plan, Runs, TaskType, TaskTypes};
 use uuid::Uuid;
 
@@ -57,6 +57,20 @@ pub fn plan_of(notation: Notation, text: &str) -> Arc<Plan> {
     let compiled = compile(&source, &task_types());
     assert!(!compiled.has_errors(), "{:#?}", compiled.diagnostics);
     compiled.plans[0].clone()
+}
+
+/// The plan of a source that the checker is not asked about: it does not know all statements yet.
+pub fn unchecked(text: &str) -> Arc<Plan> {
+    let source = Source { name: "test".into(), notation: Notation::Flow, text: text.into() };
+    let (file, diagnostics) = parse_flow(&source);
+    assert!(diagnostics.is_empty(), "{diagnostics:#?}");
+    Arc::new(lower(&file.workflows[0], &task_types()))
+}
+
+/// Checks a world that keeps its state, and one that is forgetful.
+pub fn both(text: &str, input: &str, check: impl Fn(World)) {
+    check(World::new(unchecked(text), input, 0).started());
+    check(World::new(unchecked(text), input, 0).forgetful().started());
 }
 
 impl World {
@@ -132,6 +146,7 @@ impl World {
         assert_eq!(folded.output(), live.output());
         assert_eq!(folded.timers(), live.timers());
         assert_eq!(folded.children(), live.children());
+        assert_eq!(folded.waits(&self.plan), live.waits(&self.plan));
         assert_eq!(folded.outstanding(&self.plan), live.outstanding(&self.plan));
     }
 
@@ -151,6 +166,25 @@ impl World {
         self.now = Timestamp(self.now.0 + 1_000);
         let outcome = Outcome { path: path.clone(), attempt, result, started_at: self.now, logs: Vec::new() };
         self.apply(Event::Outcome(outcome))
+    }
+
+    /// Sends a signal under an id, to be kept until a wait takes it.
+    pub fn signal(&mut self, id: &str, name: &str, data: &str) -> Result<Effects, Refusal> {
+        self.now = Timestamp(self.now.0 + 1_000);
+        self.apply(Event::Signal { id: id.into(), name: name.into(), data: json(data), keep: true })
+    }
+
+    /// Offers an event from outside under an id.
+    pub fn offer(&mut self, id: &str, name: &str, data: &str) -> Result<Effects, Refusal> {
+        self.now = Timestamp(self.now.0 + 1_000);
+        self.apply(Event::Signal { id: id.into(), name: name.into(), data: json(data), keep: false })
+    }
+
+    /// Says a person's word.
+    pub fn decide(&mut self, path: &str, approved: bool, form: &str) -> Result<Effects, Refusal> {
+        self.now = Timestamp(self.now.0 + 1_000);
+        let (path, form, by) = (StepPath::new(path), json(form), Some("ada".into()));
+        self.apply(Event::Decide { path, approved, form, by, reason: Some("seen".into()) })
     }
 
     /// Moves the clock to the next timer and rings it; whether there was one.
