@@ -17,8 +17,12 @@ called in both ways, `x.size()` and `size(x)`. An argument marked `?` may be lef
 which means the same.
 
 A function called with the wrong type, or with null, fails the step with a message that says so; give null a value
-with `??` first. Every evaluation has a budget of one million units of work: each part of an expression costs one, and a
-function what its row says. Text is limited to the size of a value (1 MiB). Places and lengths in text are in characters.
+with `??` first. Every evaluation has [a budget](expressions.md#budget-and-limits) of one million units of work: each part of an
+expression costs one, a call one more, and a function on top of that what its row says. Text is limited to the size of a value
+(1 MiB). Places and lengths in text are in characters.
+
+Patterns are those of RE2, matched in linear time: no look-around, no back-references, and `\\d \\w \\s \\b` know ASCII alone. The *places*
+of a pattern are its characters and classes, with counted repetitions written out: `^[a-z]+-\\d{4}$` has eight.
 
 ## Macros
 
@@ -52,13 +56,14 @@ fn reference() -> String {
 }
 
 fn row(function: &Function) -> String {
-    let Function { signature, doc, cost, .. } = function;
+    let Function { signature, doc, order, cost, .. } = function;
     let either = if function.form == Form::Both { " *either*" } else { "" };
     let also: Vec<String> = function.aliases.iter().map(|alias| format!("`{alias}`")).collect();
     let also = if also.is_empty() { String::new() } else { format!(" Also {}.", also.join(", ")) };
     // A bar would end the cell.
     let signature = signature.replace('|', "\\|");
-    format!("| `{signature}`{either} | {doc}{also} | {cost} |\n")
+    let colon = if cost.is_empty() { "" } else { ": " };
+    format!("| `{signature}`{either} | {doc}{also} | `{order}`{colon}{cost} |\n")
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod docs;
 mod e2e;
 mod engine;
 mod examples;
+mod expression_costs;
 mod expressions;
 mod functions_reference;
 mod kill;

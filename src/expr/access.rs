@@ -1,6 +1,7 @@
 //! Fields, indexes and `has`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::eval::{Evaluation, Outcome, Scope};
 use super::fault::{Failure, Fault};
@@ -53,6 +54,9 @@ impl Evaluation<'_> {
             return Ok(Cow::Owned(Value::Null));
         }
         let at = self.eval(index, scope)?;
+        if let Value::Str(key) = &*at {
+            self.budget.charge_text(key.len()).map_err(|fault| fault.at(index.span))?;
+        }
         let container = match part(container, |container| item(container, &at).flatten()) {
             Ok(value) => return Ok(value),
             Err(container) => container,
@@ -109,10 +113,8 @@ fn list_index(at: &Value) -> Option<Option<usize>> {
     }
 }
 
-fn missing(map: &Map, name: &str, base: &Expr) -> Fault {
-    let near = nearest(name, map.keys().map(|key| &**key));
-    let hint = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
-    Fault::wrong(format!("no field `{name}` on {}{hint}", called(base, "this object")))
+fn missing(map: &Arc<Map>, name: &str, base: &Expr) -> Fault {
+    Fault::no_field(format!("no field `{name}` on {}", called(base, "this object")), map, name)
 }
 
 fn not_there(container: &Value, at: &Value, base: &Expr) -> Fault {

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::eval::{Binder, Budget, Evaluation, Local, Scope};
+use super::eval::{Binder, Budget, Evaluation, Local, Scope, price};
 use super::fault::{Failure, Fault};
 use super::text::describe;
 use super::{Expr, MacroKind, Value, ops};
@@ -55,8 +55,11 @@ impl Evaluation<'_> {
             match self.test(item, each) {
                 Ok(bool) if bool == decides => return Ok(Value::Bool(decides)),
                 Ok(_) => {}
-                Err(error) if error.limit => return Err(error),
-                Err(error) => failed = failed.or(Some(error)),
+                Err(error) if error.is_limit() => return Err(error),
+                Err(error) => {
+                    self.pay(price::ERROR, each.body.span)?;
+                    failed = failed.or(Some(error));
+                }
             }
         }
         failed.map_or(Ok(Value::Bool(!decides)), Err)

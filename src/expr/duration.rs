@@ -30,6 +30,50 @@ pub fn parse_duration(text: &str) -> Option<i64> {
     i64::try_from(if negative { -micros } else { micros }).ok()
 }
 
+/// A length of time in microseconds from text as CEL has it too: decimals such as `1.5h` and `-90.25s`, the units in any order
+/// (`d h m s ms us ns`). What is finer than a microsecond is cut.
+pub(super) fn read_duration(text: &str) -> Option<i64> {
+    let (negative, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let mut nanos: i128 = 0;
+    loop {
+        let (part, after) = read_part(rest)?;
+        nanos = nanos.checked_add(part)?;
+        rest = after;
+        if rest.is_empty() {
+            let micros = nanos / 1_000;
+            return i64::try_from(if negative { -micros } else { micros }).ok();
+        }
+    }
+}
+
+/// The nanoseconds of a number with its unit, and what follows.
+fn read_part(text: &str) -> Option<(i128, &str)> {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let (whole, rest) = text.split_at(digits(text));
+    let (fraction, rest) = match rest.strip_prefix('.') {
+        Some(rest) => rest.split_at(digits(rest)),
+        None => ("", rest),
+    };
+    let letters = rest.bytes().take_while(u8::is_ascii_lowercase).count();
+    let (unit, rest) = rest.split_at(letters);
+    let size = match unit {
+        "ns" => 1,
+        unit => 1_000 * i128::from(UNITS.iter().find(|(_, known)| *known == unit)?.0),
+    };
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    // Eighteen decimals of the largest unit are finer than a nanosecond.
+    let fraction = &fraction[..fraction.len().min(18)];
+    let parts: i128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
+    let scale = 10_i128.pow(u32::try_from(fraction.len()).ok()?);
+    Some((i128::from(whole) * size + parts * size / scale, rest))
+}
+
 /// A length of time as the language writes it: `1h30m`, `250ms`, `0s`.
 pub fn duration_text(micros: i64) -> String {
     if micros == 0 {
@@ -64,6 +108,21 @@ mod tests {
         }
         assert_eq!(parse_duration("9999999999999d"), None);
         assert_eq!(parse_duration("99999999999999999999s"), None);
+    }
+
+    #[test]
+    fn what_cel_writes_is_read_too() {
+        assert_eq!(read_duration("1.5h"), Some(5_400_000_000));
+        assert_eq!(read_duration("-90.25s"), Some(-90_250_000));
+        assert_eq!(read_duration("1h30m"), Some(5_400_000_000));
+        assert_eq!(read_duration("30m1h"), Some(5_400_000_000));
+        assert_eq!(read_duration(".5s"), Some(500_000));
+        assert_eq!(read_duration("1500ns"), Some(1));
+        assert_eq!(read_duration("0.0000019s"), Some(1));
+        for wrong in ["", "-", "1", ".s", "s", "1.5", "1..5s", "--1s", "+1s", "1 s", "1x", "1e3s", "٣s"] {
+            assert_eq!(read_duration(wrong), None, "{wrong:?}");
+        }
+        assert_eq!(read_duration("9999999999999d"), None);
     }
 
     proptest::proptest! {

@@ -3,15 +3,36 @@
 //! Invariant: total. Every node, item and piece of text is paid for, depth is bounded, and nothing panics.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::access::path_text;
 use super::fault::{Failure, Fault};
+use super::functions::Patterns;
 use super::size::check_result;
 use super::text::{describe, push_text, write_text};
 use super::{BinaryOp, Expr, ExprKind, ListItem, Map, ObjectEntry, Span, TemplatePart, UnaryOp, Value, functions, ops};
 
 /// How deep a tree may be. Chains of operators do not count: they are walked, not descended.
 const MAX_DEPTH: u32 = 200;
+
+/// What is paid beyond the unit of each node.
+pub(super) mod price {
+    /// For making a list.
+    pub const LIST: usize = 2;
+    /// For making an object.
+    pub const OBJECT: usize = 4;
+    /// For making a text of parts.
+    pub const TEXT: usize = 2;
+    /// For finding a function and handing it its arguments.
+    pub const CALL: usize = 1;
+    /// For an error that is absorbed.
+    pub const ERROR: usize = 12;
+
+    /// For an entry of an object.
+    pub fn entry(key: &str) -> usize {
+        3 + key.len() / 64
+    }
+}
 
 /// What names mean where an expression is evaluated.
 pub trait Scope {
@@ -28,7 +49,8 @@ pub trait Scope {
 /// How much an evaluation may cost.
 #[derive(Clone, Debug)]
 pub struct Budget {
-    /// Units of work left: about one for each node evaluated and each item or 64 bytes of text touched.
+    /// Units of work left: about one for each node evaluated and each item or 64 bytes of text touched. A unit is some 50 ns
+    /// at most, so that a million are used up within 50 ms.
     pub steps: u64,
     /// The largest value, in bytes of its JSON, roughly.
     pub max_bytes: usize,
@@ -49,9 +71,14 @@ impl Budget {
         left.map(|_| ()).ok_or_else(|| Fault::limit("the expression costs too much: its budget is used up"))
     }
 
-    /// Pays for reading or writing `bytes` of text.
+    /// Pays for copying, comparing or hashing `bytes` of text.
     pub(super) fn charge_text(&mut self, bytes: usize) -> Result<(), Fault> {
         self.charge(bytes / 64)
+    }
+
+    /// Pays for looking at `bytes` of text character by character.
+    pub(super) fn charge_read(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.charge(bytes / 16)
     }
 
     /// Pays for adding `more` bytes to a text of `len`, which must not grow past the size limit.
@@ -84,9 +111,9 @@ pub(super) type Outcome<'v> = Result<Cow<'v, Value>, Failure>;
 /// # Errors
 /// Unknown names and fields, wrong types, overflow, division by zero, and an exhausted budget; each with its place.
 pub fn evaluate(expr: &Expr, scope: &dyn Scope, budget: &mut Budget) -> Result<Value, EvalError> {
-    let mut evaluation = Evaluation { budget, depth: 0 };
-    let value = evaluation.eval(expr, scope).map_err(|failure| *failure)?.into_owned();
-    check_result(&value, budget.max_bytes).map_err(|fault| *fault.at(expr.span))?;
+    let mut evaluation = Evaluation { budget, depth: 0, paid: Patterns::default() };
+    let value = evaluation.eval(expr, scope).map_err(|failure| failure.told())?.into_owned();
+    check_result(&value, budget.max_bytes).map_err(|fault| fault.at(expr.span).told())?;
     Ok(value)
 }
 
@@ -118,6 +145,7 @@ pub(super) struct Binder<'v> {
 pub(super) struct Evaluation<'a> {
     pub budget: &'a mut Budget,
     depth: u32,
+    paid: Patterns,
 }
 
 impl Evaluation<'_> {
@@ -141,8 +169,8 @@ impl Evaluation<'_> {
             }
             ExprKind::Field { base, name, optional } => self.field(expr, base, name, *optional, scope),
             ExprKind::Index { base, index, optional } => self.index(expr, base, index, *optional, scope),
-            ExprKind::List(items) => owned(self.list(items, scope)),
-            ExprKind::Object(entries) => owned(self.object(entries, scope)),
+            ExprKind::List(items) => owned(self.list(items, expr.span, scope)),
+            ExprKind::Object(entries) => owned(self.object(entries, expr.span, scope)),
             ExprKind::Unary { op, operand } => owned(self.unary(*op, operand, expr.span, scope)),
             ExprKind::Binary { op, left, right } => self.binary(*op, left, right, expr.span, scope),
             ExprKind::Conditional { test, then, otherwise } => {
@@ -171,7 +199,8 @@ impl Evaluation<'_> {
         expect_bool(outcome, expr.span)
     }
 
-    fn list(&mut self, items: &[ListItem], scope: &dyn Scope) -> Result<Value, Failure> {
+    fn list(&mut self, items: &[ListItem], span: Span, scope: &dyn Scope) -> Result<Value, Failure> {
+        self.pay(price::LIST, span)?;
         let mut list = Vec::with_capacity(items.len());
         for item in items {
             match item {
@@ -188,16 +217,18 @@ impl Evaluation<'_> {
         Ok(Value::list(list))
     }
 
-    fn object(&mut self, entries: &[ObjectEntry], scope: &dyn Scope) -> Result<Value, Failure> {
+    fn object(&mut self, entries: &[ObjectEntry], span: Span, scope: &dyn Scope) -> Result<Value, Failure> {
+        self.pay(price::OBJECT, span)?;
         let mut map = Map::with_capacity(entries.len());
         for entry in entries {
             match entry {
                 ObjectEntry::Field { key, value, .. } => {
+                    self.pay(price::entry(key), value.span)?;
                     map.insert(key.clone(), self.eval(value, scope)?.into_owned());
                 }
                 ObjectEntry::Spread(expr) => match &*self.eval(expr, scope)? {
                     Value::Map(more) => {
-                        self.pay(more.len(), expr.span)?;
+                        self.pay(more.keys().map(|key| price::entry(key)).sum(), expr.span)?;
                         map.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
                     }
                     other => return Err(wrong_spread(other, "an object", "{}", expr)),
@@ -300,12 +331,13 @@ impl Evaluation<'_> {
     ) -> Result<Value, Failure> {
         match &left {
             Ok(left) if *left == decides => return Ok(Value::Bool(decides)),
-            Err(error) if error.limit => return left.map(Value::Bool),
-            _ => {}
+            Err(error) if error.is_limit() => return left.map(Value::Bool),
+            Err(_) => self.pay(price::ERROR, right.span)?,
+            Ok(_) => {}
         }
         match (left, self.bool(right, scope)) {
             (_, Ok(right)) if right == decides => Ok(Value::Bool(decides)),
-            (_, Err(error)) if error.limit => Err(error),
+            (_, Err(error)) if error.is_limit() => Err(error),
             (Err(error), _) | (_, Err(error)) => Err(error),
             (Ok(_), Ok(right)) => Ok(Value::Bool(right)),
         }
@@ -313,14 +345,14 @@ impl Evaluation<'_> {
 
     fn call(
         &mut self,
-        name: &str,
+        name: &Arc<str>,
         receiver: Option<&Expr>,
         args: &[Expr],
         span: Span,
         scope: &dyn Scope,
     ) -> Result<Value, Failure> {
-        let function =
-            functions::function(name).ok_or_else(|| Fault::wrong(functions::unknown_function(name)).at(span))?;
+        self.pay(price::CALL, span)?;
+        let function = functions::function(name).ok_or_else(|| Fault::no_function(name).at(span))?;
         if let Some(problem) = function.arity_problem(receiver.is_some(), args.len()) {
             return Err(Fault::wrong(problem).at(span));
         }
@@ -328,10 +360,11 @@ impl Evaluation<'_> {
         for arg in receiver.into_iter().chain(args) {
             values.push(self.eval(arg, scope)?);
         }
-        function.call(&values, self.budget).map_err(|fault| fault.at(span))
+        function.call(&values, self.budget, &mut self.paid).map_err(|fault| fault.at(span))
     }
 
     fn template(&mut self, parts: &[TemplatePart], span: Span, scope: &dyn Scope) -> Result<Value, Failure> {
+        self.pay(price::TEXT, span)?;
         let mut text = String::new();
         for part in parts {
             let (written, at) = match part {
@@ -343,6 +376,7 @@ impl Evaluation<'_> {
             };
             written.map_err(|fault| fault.at(at))?;
         }
+        self.pay(text.len() / 64, span)?;
         Ok(Value::str(text))
     }
 }

@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::eval::Budget;
+use super::eval::{Budget, price};
 use super::fault::Fault;
 use super::text::{describe, push_text};
 use super::{BinaryOp, Map, Value};
@@ -68,7 +68,7 @@ pub(super) fn equals(left: &Value, right: &Value, budget: &mut Budget) -> Result
             if a.len() != b.len() {
                 return Ok(false);
             }
-            budget.charge(a.len())?;
+            budget.charge(a.keys().map(|key| price::entry(key)).sum())?;
             all(a.iter(), |(key, value)| b.get(key).map_or(Ok(false), |other| equals(value, other, budget)))
         }
         _ => Ok(left == right),
@@ -133,7 +133,11 @@ pub(super) fn contains(container: &Value, item: &Value, budget: &mut Budget) -> 
             }
             Ok(false)
         }
-        Value::Map(map) => Ok(item.as_str().is_some_and(|key| map.contains_key(key))),
+        Value::Map(_) => {
+            let Some(key) = item.as_str() else { return Ok(false) };
+            budget.charge_text(key.len())?;
+            Ok(container.get(key).is_some())
+        }
         Value::Str(_) => Err(Fault::wrong("`in` looks in a list or an object; for text use `contains`")),
         Value::Null => Err(Fault::wrong("`in` looks in a list or an object, and this is null: write `?? []`")),
         other => Err(Fault::wrong(format!("`in` looks in a list or an object, and this is {}", describe(other)))),
@@ -171,7 +175,7 @@ pub(super) fn add(left: &Value, right: &Value, budget: &mut Budget) -> Result<Va
 
 /// The entries of both objects; where both have a key, the second's.
 pub(super) fn merge(a: &Arc<Map>, b: &Arc<Map>, budget: &mut Budget) -> Result<Value, Fault> {
-    budget.charge(a.len() + b.len())?;
+    budget.charge(2 * a.len() + b.keys().map(|key| price::entry(key)).sum::<usize>())?;
     let mut map = Map::clone(a);
     map.extend(b.iter().map(|(key, value)| (key.clone(), value.clone())));
     Ok(Value::map(map))

@@ -37,10 +37,17 @@ pub fn describe(value: &Value) -> String {
 /// Text in quotes, cut where it is long.
 fn quoted(text: &str) -> String {
     const SHOWN: usize = 32;
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{:?}…", &text[..end]),
-        None => format!("{text:?}"),
+    let mut quoted = String::from('"');
+    let mut chars = text.chars();
+    for char in chars.by_ref().take(SHOWN) {
+        match char {
+            '"' | '\\' => quoted.extend(['\\', char]),
+            control if control.is_control() => quoted.extend(control.escape_default()),
+            other => quoted.push(other),
+        }
     }
+    quoted.push_str(if chars.next().is_some() { "\"…" } else { "\"" });
+    quoted
 }
 
 /// A double as text: the shortest that reads back as the same number, without `.0`.
@@ -57,6 +64,7 @@ pub fn num_text(num: f64) -> String {
 
 /// Writes a value as a template shows it: text as it is, numbers and times as they are written, lists and objects as JSON.
 pub(super) fn write_text(value: &Value, out: &mut String, budget: &mut Budget) -> Result<(), Fault> {
+    budget.charge(1)?;
     let small = match value {
         Value::Null => "null".to_owned(),
         Value::Bool(bool) => bool.to_string(),

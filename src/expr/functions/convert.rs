@@ -5,33 +5,38 @@ use crate::expr::eval::Budget;
 use crate::expr::fault::Fault;
 use crate::expr::size::check_result;
 use crate::expr::text::{describe, json_text, write_text};
-use crate::expr::{Value, ops, parse_duration, parse_timestamp, type_name};
+use crate::expr::{Value, duration::read_duration, ops, parse_timestamp, type_name};
 
 pub(super) const TABLE: &[Function] = &[
     global("int", (1, 1), "int(value: number | string | timestamp) -> int").does(
         "The whole part of a number, the int that a text is, or the seconds of a timestamp since 1970.",
-        |call| to_int(call.arg(0)),
-    ),
+        to_int,
+    )
+    .cost("O(n)", "bytes of text / 16"),
     global("number", (1, 1), "number(value: number | string) -> number")
-        .does("The number that a text is; a number stays what it is.", |call| to_number(call.arg(0))),
+        .does("The number that a text is; a number stays what it is.", to_number)
+        .cost("O(n)", "bytes of text / 16"),
     global("double", (1, 1), "double(value: number | string) -> number").does(
         "The same as a double, so that dividing keeps the fraction.",
-        |call| match to_number(call.arg(0))? {
+        |call| match to_number(call)? {
             Value::Int(int) => Ok(Value::Num(ops::to_double(int))),
             other => Ok(other),
         },
-    ),
+    )
+    .cost("O(n)", "bytes of text / 16"),
     global("string", (1, 1), "string(value: any) -> string")
         .does("The value as a template shows it: lists and objects as JSON.", |call| {
             to_string(call.arg(0), call.budget)
         })
-        .cost("the result's length / 64"),
+        .cost("O(n)", "1, and bytes of the result / 64; of JSON also / 16"),
     global("bool", (1, 1), "bool(value: bool | string) -> bool")
         .does("The bool that a text is: `true` or `false`, `t` or `f`, `1` or `0`.", |call| to_bool(call.arg(0))),
     global("duration", (1, 1), "duration(value: string) -> duration")
-        .does("The duration that a text such as `1h30m` is.", |call| to_duration(call.arg(0))),
+        .does("The duration that a text such as `1h30m` is; as in CEL also `1.5h`, `-90.25s` or `1500000us`, finer parts cut.", to_duration)
+        .cost("O(n)", "bytes of text / 16"),
     global("timestamp", (1, 1), "timestamp(value: string | int) -> timestamp")
-        .does("The timestamp that a text in RFC 3339 is, or seconds since 1970.", |call| to_timestamp(call.arg(0))),
+        .does("The timestamp that a text in RFC 3339 is, or seconds since 1970.", to_timestamp)
+        .cost("O(n)", "4, and bytes of text / 16"),
     global("type", (1, 1), "type(value: any) -> string")
         .does("The name of the value's type: `null bool int number string duration timestamp list map`.", |call| {
             Ok(Value::str(type_name(call.arg(0))))
@@ -39,17 +44,27 @@ pub(super) const TABLE: &[Function] = &[
     global("parse_json", (1, 1), "parse_json(text: string) -> any")
         .aliases(&["json"])
         .does("The value that a text of JSON is.", parse_json)
-        .cost("the text's length / 16"),
+        .cost("O(n)", "bytes of text / 2"),
     method("to_json", (0, 0), "value.to_json() -> string")
         .does("The value as JSON.", |call| json_text(call.arg(0), call.budget).map(Value::str))
-        .cost("the result's length / 16"),
+        .cost("O(n)", "bytes of the result / 16"),
 ];
 
 fn cannot(value: &Value, wanted: &str) -> Fault {
     Fault::wrong(format!("{} is not {wanted}", describe(value)))
 }
 
-fn to_int(value: &Value) -> Result<Value, Fault> {
+/// What is converted; text is paid for.
+fn given<'a>(call: &mut Call<'a>) -> Result<&'a Value, Fault> {
+    let value = call.arg(0);
+    if let Value::Str(text) = value {
+        call.budget.charge_read(text.len())?;
+    }
+    Ok(value)
+}
+
+fn to_int(call: &mut Call) -> Result<Value, Fault> {
+    let value = given(call)?;
     match value {
         Value::Int(int) => Ok(Value::Int(*int)),
         Value::Num(num) => ops::to_int(num.trunc()).map(Value::Int),
@@ -59,7 +74,8 @@ fn to_int(value: &Value) -> Result<Value, Fault> {
     }
 }
 
-fn to_number(value: &Value) -> Result<Value, Fault> {
+fn to_number(call: &mut Call) -> Result<Value, Fault> {
+    let value = given(call)?;
     match value {
         Value::Int(_) | Value::Num(_) => Ok(value.clone()),
         Value::Str(text) => match (text.parse::<i64>(), text.parse::<f64>()) {
@@ -93,16 +109,19 @@ fn to_bool(value: &Value) -> Result<Value, Fault> {
     }
 }
 
-fn to_duration(value: &Value) -> Result<Value, Fault> {
+fn to_duration(call: &mut Call) -> Result<Value, Fault> {
+    let value = given(call)?;
     let parsed = match value {
         Value::Duration(micros) => Some(*micros),
-        Value::Str(text) => parse_duration(text),
+        Value::Str(text) => read_duration(text),
         _ => None,
     };
     parsed.map(Value::Duration).ok_or_else(|| cannot(value, "a duration such as `1h30m`"))
 }
 
-fn to_timestamp(value: &Value) -> Result<Value, Fault> {
+fn to_timestamp(call: &mut Call) -> Result<Value, Fault> {
+    call.budget.charge(4)?;
+    let value = given(call)?;
     match value {
         Value::Timestamp(micros) => Ok(Value::Timestamp(*micros)),
         Value::Int(seconds) => ops::timestamp(seconds.checked_mul(1_000_000)),
@@ -115,7 +134,7 @@ fn to_timestamp(value: &Value) -> Result<Value, Fault> {
 
 fn parse_json(call: &mut Call) -> Result<Value, Fault> {
     let text = call.text(0)?;
-    call.budget.charge(text.len() / 16)?;
+    call.budget.charge(text.len() / 2)?;
     let value: Value =
         serde_json::from_str(text).map_err(|error| Fault::wrong(format!("the text is not JSON: {error}")))?;
     check_result(&value, call.budget.max_bytes.saturating_mul(2))?;

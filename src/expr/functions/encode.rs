@@ -11,33 +11,32 @@ use crate::expr::fault::Fault;
 pub(super) const TABLE: &[Function] = &[
     both("base64_encode", (0, 0), "base64_encode(text: string) -> string")
         .does("The bytes of a text in base64.", base64_encode)
-        .cost("the text's length / 64"),
+        .cost("O(n)", "bytes of text / 16, and of the result / 64"),
     both("base64_decode", (0, 0), "base64_decode(text: string) -> string")
         .does("The text that base64 stands for; it must be UTF-8.", base64_decode)
-        .cost("the text's length / 64"),
+        .cost("O(n)", "bytes of text / 16"),
     both("url_encode", (0, 0), "url_encode(text: string) -> string")
         .does("The text as a part of a URL: all but letters, digits and `-._~` as `%` and two digits.", url_encode)
-        .cost("the result's length / 64"),
+        .cost("O(n)", "bytes of text / 16, and of the result / 64"),
     both("sha256", (0, 0), "sha256(text: string) -> string")
         .does("The SHA-256 hash of a text, in hexadecimal.", sha256)
-        .cost("the text's length / 16"),
+        .cost("O(n)", "bytes of text / 8"),
 ];
 
 fn base64_encode(call: &mut Call) -> Result<Value, Fault> {
-    let text = call.text(0)?;
+    let text = call.read(0)?;
     call.budget.charge_grow(0, text.len().div_ceil(3) * 4)?;
     Ok(Value::str(STANDARD.encode(text)))
 }
 
 fn base64_decode(call: &mut Call) -> Result<Value, Fault> {
-    let text = call.text(0)?;
-    call.budget.charge_text(text.len())?;
+    let text = call.read(0)?;
     let bytes = STANDARD.decode(text).map_err(|error| Fault::wrong(format!("the text is not base64: {error}")))?;
     String::from_utf8(bytes).map(Value::str).map_err(|_| Fault::wrong("what the base64 stands for is not text"))
 }
 
 fn url_encode(call: &mut Call) -> Result<Value, Fault> {
-    let text = call.text(0)?;
+    let text = call.read(0)?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     let size = text.bytes().map(|byte| if plain(byte) { 1 } else { 3 }).sum();
     call.budget.charge_grow(0, size)?;
@@ -46,7 +45,8 @@ fn url_encode(call: &mut Call) -> Result<Value, Fault> {
         if plain(byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            let digit = |four: u8| char::from(b"0123456789ABCDEF"[usize::from(four)]);
+            encoded.extend(['%', digit(byte >> 4), digit(byte & 15)]);
         }
     }
     Ok(Value::str(encoded))
@@ -54,7 +54,7 @@ fn url_encode(call: &mut Call) -> Result<Value, Fault> {
 
 fn sha256(call: &mut Call) -> Result<Value, Fault> {
     let text = call.text(0)?;
-    call.budget.charge(text.len() / 16)?;
+    call.budget.charge(text.len() / 8)?;
     let digest = Sha256::digest(text.as_bytes());
     Ok(Value::str(crate::ids::hex(&digest)))
 }

@@ -15,50 +15,50 @@ const MAX_RANGE: usize = 100_000;
 pub(super) const TABLE: &[Function] = &[
     method("first", (0, 1), "list.first(count?: int) -> any")
         .does("The first item, or null where there is none; with `count`, a list of the first so many.", first)
-        .cost("the count"),
+        .cost("O(n)", "the count"),
     method("last", (0, 1), "list.last(count?: int) -> any")
         .does("The last item, or null where there is none; with `count`, a list of the last so many.", last)
-        .cost("the count"),
+        .cost("O(n)", "the count"),
     method("slice", (1, 2), "list.slice(start: int, end?: int) -> list")
         .does("The items from `start` up to `end`, or to the end; both must be within the list.", slice)
-        .cost("the items"),
+        .cost("O(n)", "the items"),
     both("sum", (0, 0), "list.sum() -> int | number | duration")
         .does("The sum of numbers or of durations; 0 for an empty list.", sum)
-        .cost("the items"),
+        .cost("O(n)", "the items"),
     both("avg", (0, 0), "list.avg() -> number?")
         .does("The average of numbers, or null for an empty list.", avg)
-        .cost("the items"),
-    both("min", (0, 7), "list.min() -> any")
+        .cost("O(n)", "the items"),
+    both("min", (0, 31), "list.min() -> any")
         .does(
             "The least item of a list, or null where it is empty; `min(a, b)` is the least of its arguments.",
             |call| extreme(call, true),
         )
-        .cost("the items"),
-    both("max", (0, 7), "list.max() -> any")
+        .cost("O(n)", "the items"),
+    both("max", (0, 31), "list.max() -> any")
         .does(
             "The greatest item of a list, or null where it is empty; `max(a, b)` is the greatest of its arguments.",
             |call| extreme(call, false),
         )
-        .cost("the items"),
+        .cost("O(n)", "the items"),
     method("sort", (0, 0), "list.sort() -> list")
         .does("The items in ascending order; all must be numbers, or texts, bools, durations or timestamps.", sort)
-        .cost("the items, times the logarithm of how many"),
+        .cost("O(n log n)", "(items + bytes of text / 64) × log2 of the items, and bytes of text / 64"),
     method("unique", (0, 0), "list.unique() -> list")
         .aliases(&["distinct"])
         .does("The items without those that are equal to an earlier one.", unique)
-        .cost("the items, by their size"),
+        .cost("O(n)", "8 an item, and bytes of their JSON / 16"),
     method("flatten", (0, 1), "list.flatten(depth?: int) -> list")
         .does("The list with the items of inner lists in their place, one level deep or `depth`.", flatten)
-        .cost("the items"),
+        .cost("O(n)", "the items; at each level the inner lists, their items, and the items that it gives"),
     method("zip", (1, 1), "list.zip(other: list) -> list<list>")
         .does("Pairs of the items of both lists, as many as the shorter has.", zip)
-        .cost("the pairs"),
+        .cost("O(n)", "3 a pair"),
     global("range", (1, 3), "range(start_or_end: int, end?: int, step?: int) -> list<int>")
         .does(
             "The ints from 0 up to an end, or from a start up to an end by a step; the end is not one of them.",
             range,
         )
-        .cost("the items"),
+        .cost("O(n)", "the items"),
 ];
 
 fn first(call: &mut Call) -> Result<Value, Fault> {
@@ -166,7 +166,7 @@ fn unique(call: &mut Call) -> Result<Value, Fault> {
     let mut kept = Vec::new();
     for item in items {
         let bytes = check_result(item, call.budget.max_bytes)?;
-        call.budget.charge(1 + bytes / 16)?;
+        call.budget.charge(8 + bytes / 16)?;
         // Equal items have one canonical text; that a time and its text share one too is what the comparison is for.
         let alike = seen.entry(canonical_json(item)).or_default();
         if !alike.contains(&item) {

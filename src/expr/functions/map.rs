@@ -3,25 +3,26 @@
 use std::sync::Arc;
 
 use super::{Call, Function, global, method};
+use crate::expr::eval::price;
 use crate::expr::fault::Fault;
 use crate::expr::{Map, Value, ops};
 
 pub(super) const TABLE: &[Function] = &[
     method("keys", (0, 0), "object.keys() -> list<string>")
         .does("The keys of an object, in its order.", |call| list_of(call, |key, _| Value::Str(key.clone())))
-        .cost("the entries"),
+        .cost("O(n)", "the entries"),
     method("values", (0, 0), "object.values() -> list")
         .does("The values of an object, in its order.", |call| list_of(call, |_, value| value.clone()))
-        .cost("the entries"),
+        .cost("O(n)", "the entries"),
     method("entries", (0, 0), "object.entries() -> list<{ key: string, value: any }>")
-        .does("The entries of an object as a list of `{ key, value }`.", |call| list_of(call, entry))
-        .cost("the entries"),
+        .does("The entries of an object as a list of `{ key, value }`.", entries)
+        .cost("O(n)", "12 an entry"),
     global("from_entries", (1, 1), "from_entries(entries: list<{ key: string, value: any }>) -> map")
         .does("An object of a list of `{ key, value }`; of two with one key the later counts.", from_entries)
-        .cost("the entries"),
+        .cost("O(n)", "3 an entry, and bytes of the keys / 64"),
     method("merge", (1, 1), "object.merge(other: map) -> map")
         .does("The entries of both objects; where both have a key, the other's. Inner objects are not merged.", merge)
-        .cost("the entries of both"),
+        .cost("O(n)", "2 an entry, 3 of the other's, and bytes of the other's keys / 64"),
 ];
 
 fn object<'a>(call: &Call<'a>, at: usize) -> Result<&'a Arc<Map>, Fault> {
@@ -37,13 +38,18 @@ fn list_of(call: &mut Call, item: impl Fn(&Arc<str>, &Value) -> Value) -> Result
     Ok(Value::list(map.iter().map(|(key, value)| item(key, value)).collect()))
 }
 
-fn entry(key: &Arc<str>, value: &Value) -> Value {
-    Value::object([("key", Value::Str(key.clone())), ("value", value.clone())])
+fn entries(call: &mut Call) -> Result<Value, Fault> {
+    let map = object(call, 0)?;
+    call.budget.charge(map.len().saturating_mul(11))?;
+    let names: [Arc<str>; 2] = ["key".into(), "value".into()];
+    list_of(call, |key, value| {
+        let [key_name, value_name] = names.clone();
+        Value::object([(key_name, Value::Str(key.clone())), (value_name, value.clone())])
+    })
 }
 
 fn from_entries(call: &mut Call) -> Result<Value, Fault> {
     let entries = call.list(0)?;
-    call.budget.charge(entries.len())?;
     let mut map = Map::with_capacity(entries.len());
     for entry in entries {
         let Some(Value::Str(key)) = entry.get("key") else {
@@ -52,6 +58,7 @@ fn from_entries(call: &mut Call) -> Result<Value, Fault> {
                 "`from_entries` takes objects with a `key` of text and a `value`, and an item is {found}"
             )));
         };
+        call.budget.charge(price::entry(key))?;
         map.insert(key.clone(), entry.get("value").cloned().unwrap_or_default());
     }
     Ok(Value::map(map))

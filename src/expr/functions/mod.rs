@@ -21,6 +21,8 @@ mod pattern;
 mod text;
 mod time;
 
+pub(super) use pattern::Patterns;
+
 /// How a function is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -49,7 +51,9 @@ pub struct Function {
     pub signature: &'static str,
     /// What it does, in a sentence or two.
     pub doc: &'static str,
-    /// What it costs in units, in words.
+    /// How its cost grows: `O(n)`.
+    pub order: &'static str,
+    /// What it costs in units on top of the call itself, in words.
     pub cost: &'static str,
     run: fn(&mut Call) -> Result<Value, Fault>,
 }
@@ -59,6 +63,7 @@ pub(super) struct Call<'a> {
     name: &'static str,
     args: &'a [Cow<'a, Value>],
     budget: &'a mut Budget,
+    paid: &'a mut Patterns,
 }
 
 /// The functions by what they are for, in the order of the reference.
@@ -87,11 +92,9 @@ pub fn function(name: &str) -> Option<&'static Function> {
     BY_NAME.get(name).copied()
 }
 
-/// The message for a function that there is not, with the one that was most likely meant.
-pub fn unknown_function(name: &str) -> String {
-    let names = functions().iter().flat_map(Function::names);
-    let hint = nearest(name, names).map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
-    format!("unknown function `{name}`{hint}")
+/// The function that was most likely meant by a name that is none.
+pub(super) fn nearest_function(name: &str) -> Option<&'static str> {
+    nearest(name, functions().iter().flat_map(Function::names))
 }
 
 /// `receiver.name(args)` only.
@@ -112,7 +115,18 @@ const fn both(name: &'static str, args: (usize, usize), signature: &'static str)
 impl Function {
     const fn new(form: Form, name: &'static str, args: (usize, usize), signature: &'static str) -> Self {
         let (min_args, max_args) = args;
-        Self { name, aliases: &[], form, min_args, max_args, signature, doc: "", cost: "1", run: |_| Ok(Value::Null) }
+        Self {
+            name,
+            aliases: &[],
+            form,
+            min_args,
+            max_args,
+            signature,
+            doc: "",
+            order: "O(1)",
+            cost: "",
+            run: |_| Ok(Value::Null),
+        }
     }
 
     const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
@@ -120,7 +134,8 @@ impl Function {
         self
     }
 
-    const fn cost(mut self, cost: &'static str) -> Self {
+    const fn cost(mut self, order: &'static str, cost: &'static str) -> Self {
+        self.order = order;
         self.cost = cost;
         self
     }
@@ -159,8 +174,8 @@ impl Function {
     }
 
     /// Calls it. The receiver comes first; the number of arguments was checked.
-    pub(super) fn call(&self, args: &[Cow<Value>], budget: &mut Budget) -> Result<Value, Fault> {
-        (self.run)(&mut Call { name: self.name, args, budget })
+    pub(super) fn call(&self, args: &[Cow<Value>], budget: &mut Budget, paid: &mut Patterns) -> Result<Value, Fault> {
+        (self.run)(&mut Call { name: self.name, args, budget, paid })
     }
 }
 
@@ -183,6 +198,13 @@ impl<'a> Call<'a> {
 
     fn text(&self, at: usize) -> Result<&'a str, Fault> {
         self.arg(at).as_str().ok_or_else(|| self.wrong(at, "text"))
+    }
+
+    /// The text at a place, paid for as one that is read character by character.
+    fn read(&mut self, at: usize) -> Result<&'a str, Fault> {
+        let text = self.text(at)?;
+        self.budget.charge_read(text.len())?;
+        Ok(text)
     }
 
     fn list(&self, at: usize) -> Result<&'a [Value], Fault> {

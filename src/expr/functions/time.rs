@@ -89,7 +89,7 @@ pub(super) const TABLE: &[Function] = &[
     ),
     method("format", (1, 2), "timestamp.format(pattern: string, offset?: string) -> string")
         .does("The timestamp by a pattern such as `%Y-%m-%d %H:%M:%S`.", format)
-        .cost("the pattern's length"),
+        .cost("O(n)", "8 a byte of the pattern, and bytes of the result / 64"),
 ];
 
 fn count(part: u32) -> Result<Value, Fault> {
@@ -134,7 +134,8 @@ fn parse_offset(text: &str) -> Option<FixedOffset> {
 /// A part of a timestamp, or how many of a unit a duration has.
 fn unit(call: &mut Call, micros: i64, part: impl Fn(DateTime<FixedOffset>) -> u32) -> Result<Value, Fault> {
     match call.arg(0) {
-        Value::Duration(duration) => Ok(Value::Int(duration / micros)),
+        Value::Duration(duration) if !call.has(1) => Ok(Value::Int(duration / micros)),
+        Value::Duration(_) => Err(call.wrong(0, "a timestamp where an offset is given")),
         Value::Timestamp(_) => count(part(moment(call)?)),
         _ => Err(call.wrong(0, "a timestamp or a duration")),
     }
@@ -142,15 +143,14 @@ fn unit(call: &mut Call, micros: i64, part: impl Fn(DateTime<FixedOffset>) -> u3
 
 fn milliseconds(call: &mut Call) -> Result<Value, Fault> {
     match call.arg(0) {
-        Value::Duration(duration) => Ok(Value::Int(duration / 1_000 % 1_000)),
-        Value::Timestamp(micros) => Ok(Value::Int(micros.div_euclid(1_000).rem_euclid(1_000))),
-        _ => Err(call.wrong(0, "a timestamp or a duration")),
+        Value::Duration(duration) if !call.has(1) => Ok(Value::Int(duration / 1_000 % 1_000)),
+        _ => unit(call, 1_000, |at| at.timestamp_subsec_millis()),
     }
 }
 
 fn format(call: &mut Call) -> Result<Value, Fault> {
     let pattern = call.text(1)?;
-    call.budget.charge(pattern.len())?;
+    call.budget.charge(pattern.len().saturating_mul(8))?;
     let moment = moment_at(call, 2)?;
     let items: Vec<Item> = StrftimeItems::new(pattern).collect();
     let mut text = String::new();
