@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_migration::{MigratorTrait, SchemaManager};
-use stepwell::service::ports::ExecutionReads;
+use stepwell::service::ports::{ExecutionReads, ExecutionStore};
 use stepwell::store::{Database, OpenError, Options};
 use stepwell_migration::Migrator;
 
@@ -33,6 +33,8 @@ async fn an_empty_database_gets_every_table_and_a_second_start_changes_nothing()
             "execution_logs",
             "execution_controls",
             "partitions",
+            "step_cache",
+            "rate_limits",
         ];
         for table in tables {
             assert!(manager.has_table(table).await.unwrap(), "{table}");
@@ -140,4 +142,45 @@ async fn a_sqlite_file_is_durable_and_has_one_writer() {
     let mode = sea_orm::Statement::from_string(DbBackend::Sqlite, "PRAGMA journal_mode");
     let mode: String = raw.query_one_raw(mode).await.unwrap().unwrap().try_get_by(0).unwrap();
     assert_eq!(mode, "wal");
+}
+
+/// Rows as the first release wrote them, in the words of either database.
+const FIRST_RELEASE: &[&str] = &[
+    "INSERT INTO workflow_executions (id, workflow_id, workflow_name, version, plan_hash, partition, status, seq, input,
+        settings, retry_count, max_retries, depth, created_at, started_at)
+     VALUES ({id}, {workflow}, 'orders', 1, 'h', 1, 'running', 2, '{}', '{}', 0, 0, 0, 5, 6)",
+    "INSERT INTO step_executions (execution_id, path, attempt, seq, partition, name, step_order, task_type, status,
+        wake_at, created_at)
+     VALUES ({id}, 'nap', 1, 2, 1, 'nap', 0, 'sleep', 'waiting', 9, 6)",
+];
+
+#[tokio::test]
+async fn each_migration_takes_what_the_schema_before_it_holds() {
+    let id = stepwell::ids::ExecutionId(uuid::Uuid::from_u128(7));
+    // The first release had three.
+    for before in 3..u32::try_from(Migrator::migrations().len()).unwrap() {
+        let (urls, _folder) = urls().await;
+        for url in urls {
+            let made = if url.starts_with("sqlite:") { format!("{url}?mode=rwc") } else { url.clone() };
+            let raw = sea_orm::Database::connect(&made).await.unwrap();
+            Migrator::up(&raw, Some(before)).await.unwrap();
+            let uuid = |n: u128| match raw.get_database_backend() {
+                DbBackend::Sqlite => format!("x'{n:032x}'"),
+                _ => format!("'{}'", uuid::Uuid::from_u128(n)),
+            };
+            for statement in FIRST_RELEASE {
+                let sql = statement.replace("{id}", &uuid(7)).replace("{workflow}", &uuid(8));
+                raw.execute_unprepared(&sql).await.unwrap();
+            }
+            raw.close().await.unwrap();
+            let database = Database::open(&Options::new(&url)).await.unwrap();
+            let execution = database.execution_find(id).await.unwrap().unwrap();
+            assert_eq!(execution.compensation, stepwell::engine::Compensation::None);
+            assert_eq!((execution.concurrency_key, execution.seq), (None, 2));
+            let steps = database.step_list(id, None, 0, 10).await.unwrap().items;
+            assert_eq!((steps.len(), &steps[0].waits_for), (1, &None));
+            let due = database.timers_due(&[id.partition()], stepwell::expr::Timestamp(10), 10).await.unwrap();
+            assert_eq!(due.len(), usize::from(id.partition().0 == 1), "timers go by the partition that was written");
+        }
+    }
 }
