@@ -38,6 +38,7 @@ pub fn toml_schema(task_types: &TaskTypes) -> Json {
             "output": value::output(),
             "field": workflow::field(),
             "retry": workflow::retry(),
+            "trigger": workflow::trigger(),
             "step": step::step(task_types),
         },
     })
@@ -64,7 +65,7 @@ mod tests {
 
     use super::*;
     use crate::lang::builtin_task_types;
-    use crate::lang::toml::{RETRY_KEYS, STEP_KEYS, WORKFLOW_KEYS};
+    use crate::lang::toml::{RETRY_KEYS, STEP_KEYS, TRIGGER_KEYS, UNDO_KEYS, WORKFLOW_KEYS};
 
     fn keys<'a>(schema: &'a Json, place: &str) -> BTreeSet<&'a str> {
         let properties = schema.pointer(place).and_then(|found| found["properties"].as_object());
@@ -77,6 +78,11 @@ mod tests {
         assert_eq!(keys(&schema, ""), WORKFLOW_KEYS.iter().copied().collect());
         assert_eq!(keys(&schema, "/$defs/step"), STEP_KEYS.iter().copied().collect());
         assert_eq!(keys(&schema, "/$defs/retry/anyOf/1"), RETRY_KEYS.iter().copied().collect());
+        assert_eq!(keys(&schema, "/$defs/step/properties/undo"), UNDO_KEYS.iter().copied().collect());
+        for (at, (kind, others)) in TRIGGER_KEYS.iter().enumerate() {
+            let known = others.iter().copied().chain([*kind]).collect();
+            assert_eq!(keys(&schema, &format!("/$defs/trigger/anyOf/{at}")), known);
+        }
     }
 
     #[test]
@@ -85,7 +91,18 @@ mod tests {
         let described = |properties: &Json| {
             properties.as_object().into_iter().flatten().all(|(_, schema)| schema["description"].is_string())
         };
-        for place in ["/properties", "/$defs/step/properties", "/$defs/retry/anyOf/1/properties"] {
+        for place in [
+            "/properties",
+            "/properties/concurrency/properties",
+            "/$defs/step/properties",
+            "/$defs/step/properties/undo/properties",
+            "/$defs/step/properties/cache/properties",
+            "/$defs/step/properties/rate/properties",
+            "/$defs/retry/anyOf/1/properties",
+            "/$defs/trigger/anyOf/0/properties",
+            "/$defs/trigger/anyOf/1/properties",
+            "/$defs/trigger/anyOf/2/properties",
+        ] {
             assert!(schema.pointer(place).is_some_and(described), "{place}");
         }
         for task in schema["$defs"]["step"]["allOf"].as_array().into_iter().flatten() {

@@ -27,7 +27,65 @@ pub(super) fn properties() -> Json {
             "type": "array",
             "items": defined("step"),
         },
-        "on": { "description": "What starts the workflow: not in this version" },
+        "secrets": {
+            "description": "Names of secrets: they may reach a request, and never a log or an output",
+            "type": "array",
+            "items": { "type": "string", "pattern": format!("^{NAME}$") },
+        },
+        "on": { "description": "What starts the workflow", "type": "array", "items": defined("trigger") },
+        "concurrency": concurrency(),
+        "undo": { "description": "A failure or a cancel undoes nothing", "const": "never" },
+        "keep": described("duration", "How long an event waits for the workflow; a day where nothing is said"),
+    })
+}
+
+fn concurrency() -> Json {
+    json!({
+        "description": "How many executions run at once",
+        "type": "object",
+        "properties": {
+            "key": { "description": "What is counted apart: `${input.id}`" },
+            "limit": { "description": "So many with one key", "type": "integer", "minimum": 1 },
+            "else": {
+                "description": "What becomes of one more; it waits where nothing is said",
+                "enum": ["queue", "cancel", "replace", "fail"],
+            },
+        },
+        "required": ["key", "limit"],
+        "additionalProperties": false,
+    })
+}
+
+/// An `[[on]]`: each kind with its own keys.
+pub(super) fn trigger() -> Json {
+    let text = |description: &str| json!({ "description": description, "type": "string" });
+    let with = json!({ "description": "The input of the execution; an empty one where nothing is said" });
+    let condition = json!({ "description": "Which of them: `${event.amount > 0}`", "anyOf": [{ "type": "boolean" }, defined("expression")] });
+    let kind = |key: &str, properties: Json| json!({ "type": "object", "properties": properties, "required": [key], "additionalProperties": false });
+    json!({
+        "anyOf": [
+            kind("cron", json!({
+                "cron": text("Minute, hour, day of the month, month, day of the week: `0 6 * * 1-5`"),
+                "timezone": text("The zone of its times; UTC where nothing is said"),
+                "catch_up": {
+                    "description": "Which of the times that passed while nothing ran are made up for",
+                    "enum": ["none", "last", "all"],
+                },
+                "overlap": {
+                    "description": "What becomes of a time at which the execution of the one before still runs",
+                    "enum": ["allow", "skip", "queue", "replace"],
+                },
+                "with": with,
+            })),
+            kind("event", json!({ "event": text("The event's type: `order.placed`"), "where": condition, "with": with })),
+            kind("webhook", json!({
+                "webhook": text("The path: `orders`"),
+                "hmac": text("The secret that signs its requests"),
+                "dedupe": { "description": "What names a request, so that one that comes twice starts once" },
+                "where": condition,
+                "with": with,
+            })),
+        ],
     })
 }
 

@@ -123,7 +123,7 @@ with = { message = "x" }
             "E0304 `when` must be `bool`, and this is text @ \"\\\"input.id\\\"\" / an expression in text stands in `${}`: `${input.id}`",
             "E0402 `10 s` is no length of time @ \"\\\"10 s\\\"\" / write `10s`, `5m` or `1h30m`",
             "E0403 the number of retries must be written out as a whole number @ \"3.5\" / a whole number such as `3`: up to three further attempts after the first",
-            "E0509 `undo` is not supported by this version @ \"undo\"",
+            "E0604 an `undo` needs a `task` @ \"undo\" / write `undo = { task = \"http_request\", with = { … } }`",
             "E0402 a time-out needs a unit @ \"10\" / write `10s`, `10m` or `10h`",
         ],
     );
@@ -405,4 +405,63 @@ with = { message = "${validate.staus}" }
         ]
     );
     assert!(compiled.plans.is_empty());
+}
+
+#[test]
+fn the_shapes_of_triggers_and_rare_policies_are_held() {
+    let text = r#"name = "w"
+secrets = "key"
+undo = "always"
+concurrency = { kay = "a", limit = 1 }
+keep = 5
+[[on]]
+corn = "x"
+[[on]]
+event = 5
+[[on]]
+cron = "0 6 * * *"
+event = "a"
+overlap = 1
+[[step]]
+name = "a"
+task = "log"
+irreversible = "yes"
+keep_going = true
+cache = { key = "a" }
+rate = { name = "b", limt = "1/1s" }
+undo = { tsak = "log" }
+heartbeat = "1s"
+with = { message = "x" }
+[[step]]
+name = "b"
+task = "log"
+max_failures = 1
+rate = { name = "b", limit = "1 per 1s" }
+undo = "log"
+with = { message = "x" }
+"#;
+    let source =
+        crate::lang::Source { name: "t.toml".into(), notation: crate::lang::Notation::Toml, text: text.into() };
+    let (_, diagnostics) = crate::lang::parse_toml(&source);
+    let found = crate::lang::Compiled { plans: Vec::new(), diagnostics };
+    assert_eq!(
+        super::told(text, &found),
+        [
+            "E0603 `secrets` must be a list of names, not text @ \"\\\"key\\\"\" / write `secrets = [\"pay_key\"]`",
+            "E0603 `undo` of a workflow is `never`, or is not there @ \"\\\"always\\\"\" / what undoes a step stands in the step",
+            "E0602 unknown key `kay` of `concurrency` @ \"kay\" / did you mean `key`?",
+            "E0604 a trigger needs a `cron`, an `event` or a `webhook` @ \"[[on]]\" / write `cron = \"0 6 * * *\"`, `event = \"order.placed\"` or `webhook = \"orders\"`",
+            "E0603 `event` must be text in quotes, not a number @ \"5\"",
+            "E0602 unknown key `event` of a trigger by `cron` @ \"event\" / one of `timezone`, `catch_up`, `overlap`, `with`",
+            "E0603 `overlap` must be text in quotes, not a number @ \"1\"",
+            "E0603 `irreversible` must be `true` or `false`, not text @ \"\\\"yes\\\"\"",
+            "E0604 `cache` needs a `key` and a `for` @ \"cache\" / write `cache = { key = \"${input.id}\", for = \"1h\" }`",
+            "E0602 unknown key `limt` of `rate` @ \"limt\" / did you mean `limit`?",
+            "E0602 unknown key `tsak` of `undo` @ \"tsak\" / did you mean `task`?",
+            "E0604 `keep_going` needs a `for_each` @ \"keep_going\" / write `for_each = \"${input.items}\"`",
+            "E0112 expected an operator or the end, found `per` @ \"per\"",
+            "E0603 `undo` must be a table, not text @ \"\\\"log\\\"\" / a table is written `{ key = value }`",
+            "E0604 `max_failures` needs `keep_going` @ \"max_failures\" / write `keep_going = true`",
+        ]
+    );
 }

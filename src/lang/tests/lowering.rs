@@ -130,7 +130,8 @@ fn both_shapes_of_a_transform_mean_the_same() {
     assert_eq!(ops(long).len(), 6);
 }
 
-fn without_spans(text: &str) -> String {
+/// What `{:?}` gives, with no places in it.
+pub fn without_spans(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("Span {") {

@@ -1,5 +1,6 @@
 //! The way from text to plan, in both notations.
 
+mod both;
 mod drafts;
 mod flat;
 mod flat_mistakes;

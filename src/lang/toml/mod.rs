@@ -6,6 +6,7 @@
 mod depth;
 mod output;
 mod policy;
+mod start;
 mod step;
 mod text;
 mod value;
@@ -23,7 +24,10 @@ use super::nearest::did_you_mean;
 use super::{Diagnostic, MAX_NESTING, Source};
 
 #[cfg(test)]
-pub(super) use {policy::RETRY_KEYS, step::KEYS as STEP_KEYS, workflow::KEYS as WORKFLOW_KEYS};
+pub(super) use {
+    policy::RETRY_KEYS, policy::UNDO_KEYS, start::KEYS as TRIGGER_KEYS, step::KEYS as STEP_KEYS,
+    workflow::KEYS as WORKFLOW_KEYS,
+};
 
 /// A key and its value.
 type Entry<'a, 'i> = (&'a Spanned<DeString<'i>>, &'a Spanned<DeValue<'i>>);
@@ -110,6 +114,13 @@ impl Reader<'_> {
         self.diagnostics.push(Diagnostic::error(TOML_MISSING_KEY, message, span).help(help));
     }
 
+    /// The same, where nothing has been told since there were `told`: a key that is misspelt is not missing too.
+    fn missing_unless_told(&mut self, told: usize, message: &str, span: Span, help: &str) {
+        if self.diagnostics.len() == told {
+            self.missing_key(message, span, help);
+        }
+    }
+
     /// Tells that `what` must be something else.
     fn wrong_kind(&mut self, what: &str, value: &Spanned<DeValue<'_>>, must: &str) {
         let message = format!("{what} must be {must}, not {}", kind_of(value.get_ref()));
@@ -131,6 +142,22 @@ impl Reader<'_> {
         self.wrong_kind(what, value, "a table");
         self.help("a table is written `{ key = value }`");
         None
+    }
+
+    /// The table that `value` must be, with no other keys than these.
+    fn table_of<'a, 'i>(
+        &mut self,
+        what: &str,
+        value: &'a Spanned<DeValue<'i>>,
+        known: &[&str],
+    ) -> Option<&'a DeTable<'i>> {
+        let table = self.table(what, value)?;
+        for (key, _) in entries(table) {
+            if !known.contains(&&**key.get_ref()) {
+                self.unknown_key(key, what, known);
+            }
+        }
+        Some(table)
     }
 
     /// The text that `value` must be, and where its content stands.

@@ -4,18 +4,36 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::expr::{Expr, Span};
-use crate::lang::ast::{For, Name, Policy, Step, Stmt, StmtKind};
+use crate::lang::ast::{For, KeepGoing, Name, Policy, Step, Stmt, StmtKind};
 
-use super::workflow::{name_expr, other_policy};
+use super::policy::POLICY_KEYS;
+use super::workflow::name_expr;
 use super::{Reader, entries, get, key_name, span_of};
 
 /// The keys of a step.
-pub const KEYS: &[&str] =
-    &["name", "task", "with", "timeout", "retry", "after", "when", "for_each", "parallel", "queue", "output"];
-
-/// Keys that the language has and this version does not run.
-const RESERVED: &[&str] =
-    &["undo", "heartbeat", "priority", "irreversible", "idempotent", "at_most_once", "cache", "rate"];
+pub const KEYS: &[&str] = &[
+    "name",
+    "task",
+    "with",
+    "timeout",
+    "retry",
+    "after",
+    "when",
+    "for_each",
+    "parallel",
+    "keep_going",
+    "max_failures",
+    "queue",
+    "output",
+    "undo",
+    "irreversible",
+    "idempotent",
+    "at_most_once",
+    "priority",
+    "heartbeat",
+    "cache",
+    "rate",
+];
 
 /// The variable of `for_each`.
 const ITEM: &str = "item";
@@ -47,6 +65,8 @@ struct Parts {
     after: Option<Policy>,
     list: Option<Expr>,
     parallel: Option<(Name, Expr)>,
+    keep_going: Option<Span>,
+    max_failures: Option<(Name, Expr)>,
     /// Whether the configuration could not be read.
     unread: bool,
 }
@@ -74,22 +94,43 @@ impl Reader<'_> {
         // Nor is a configuration that could not be read held against what the task type needs.
         let task_type = task_type.filter(|_| !parts.unread);
         let task_type = task_type.unwrap_or_else(|| Name { value: "".into(), span: name.span });
-        let policies = parts.policies;
+        let policies = std::mem::take(&mut parts.policies);
         let step = Step { name: name.clone(), task_type, config, policies };
         let statement = Stmt { kind: StmtKind::Step(Box::new(step)), span };
-        let statement = match (parts.list, parts.parallel) {
-            (Some(list), parallel) => each(&name, list, parallel.map(|(_, count)| count), statement),
-            (None, Some((keyword, _))) => {
-                self.missing_key(
-                    "`parallel` needs a `for_each`",
-                    keyword.span,
-                    "write `for_each = \"${input.items}\"`",
-                );
-                statement
+        let after = parts.after.take();
+        let statement = self.looped(&name, statement, parts);
+        Some(FlatStep { name, statement, after })
+    }
+
+    /// `for_each`: the step once for each item; its name holds the list of the outputs.
+    fn looped(&mut self, name: &Name, statement: Stmt, parts: Parts) -> Stmt {
+        let keep_going = self.keep_going(&parts);
+        let Some(list) = parts.list else {
+            let parallel = parts.parallel.map(|(keyword, _)| ("`parallel`", keyword.span));
+            if let Some((what, span)) = parallel.or(parts.keep_going.map(|span| ("`keep_going`", span))) {
+                self.missing_key(&format!("{what} needs a `for_each`"), span, "write `for_each = \"${input.items}\"`");
             }
-            (None, None) => statement,
+            return statement;
         };
-        Some(FlatStep { name, statement, after: parts.after })
+        let span = statement.span;
+        let result = Stmt { kind: StmtKind::Yield(name_expr(&name.value, name.span)), span: name.span };
+        let var = Name { value: ITEM.into(), span: list.span };
+        let (parallel, body) = (parts.parallel.map(|(_, count)| count), vec![statement, result]);
+        let each = For { name: Some(name.clone()), var, list, parallel, keep_going, body };
+        Stmt { kind: StmtKind::For(Box::new(each)), span }
+    }
+
+    /// `keep_going = true`, and `max_failures` with it.
+    fn keep_going(&mut self, parts: &Parts) -> Option<KeepGoing> {
+        let max = parts.max_failures.as_ref();
+        match (parts.keep_going, max) {
+            (Some(span), _) => Some(KeepGoing { max: max.map(|(_, max)| max.clone()), span }),
+            (None, Some((keyword, _))) => {
+                self.missing_key("`max_failures` needs `keep_going`", keyword.span, "write `keep_going = true`");
+                None
+            }
+            (None, None) => None,
+        }
     }
 
     fn identity(&mut self, table: &toml::de::DeTable<'_>, header: Span) -> (Option<Name>, Option<Name>) {
@@ -106,26 +147,16 @@ impl Reader<'_> {
     fn step_key(&mut self, key: &Spanned<toml::de::DeString<'_>>, value: &Spanned<DeValue<'_>>, parts: &mut Parts) {
         let name = key_name(key);
         match &**key.get_ref() {
-            "timeout" => parts.policies.push(self.timeout(name, value)),
-            "retry" => parts.policies.extend(self.retry(name, value)),
             "after" => parts.after = self.after(key, value),
-            "when" => parts.policies.push(self.when(name, value)),
-            "queue" => parts.policies.push(self.queue(name, value)),
-            "output" => parts.policies.extend(self.output(name, value)),
             "for_each" => parts.list = Some(self.expr(value)),
             "parallel" => parts.parallel = Some((name, self.expr(value))),
-            word if RESERVED.contains(&word) => parts.policies.push(other_policy(name)),
+            "keep_going" => match value.get_ref() {
+                DeValue::Boolean(going) => parts.keep_going = going.then_some(name.span),
+                _ => self.wrong_kind("`keep_going`", value, "`true` or `false`"),
+            },
+            "max_failures" => parts.max_failures = Some((name, self.expr(value))),
+            word if POLICY_KEYS.contains(&word) => parts.policies.extend(self.policy(name, value)),
             _ => self.unknown_key(key, "a step", KEYS),
         }
     }
-}
-
-/// `for_each`: the step once for each item; its name holds the list of the outputs.
-fn each(name: &Name, list: Expr, parallel: Option<Expr>, statement: Stmt) -> Stmt {
-    let span = statement.span;
-    let result = Stmt { kind: StmtKind::Yield(name_expr(&name.value, name.span)), span: name.span };
-    let var = Name { value: ITEM.into(), span: list.span };
-    let body = vec![statement, result];
-    let each = For { name: Some(name.clone()), var, list, parallel, keep_going: None, body };
-    Stmt { kind: StmtKind::For(Box::new(each)), span }
 }

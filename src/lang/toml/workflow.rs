@@ -6,13 +6,28 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::expr::{Expr, Span, Type};
-use crate::lang::ast::{Attribute, Field, Name, ParallelMode, Policy, PolicyKind, Stmt, StmtKind, Workflow};
+use crate::lang::ast::{Attribute, Field, Name, ParallelMode, Stmt, StmtKind, Workflow};
 
 use super::{Reader, entries, get, key_name, span_of};
 
 /// The keys of a workflow.
-pub const KEYS: &[&str] =
-    &["name", "description", "labels", "metadata", "timeout", "retry", "input", "settings", "output", "step", "on"];
+pub const KEYS: &[&str] = &[
+    "name",
+    "description",
+    "labels",
+    "metadata",
+    "timeout",
+    "retry",
+    "input",
+    "settings",
+    "secrets",
+    "output",
+    "on",
+    "concurrency",
+    "undo",
+    "keep",
+    "step",
+];
 
 impl Reader<'_> {
     /// The workflow that the document is.
@@ -45,7 +60,9 @@ impl Reader<'_> {
                 "settings" | "setting" => workflow.settings.append(&mut self.fields("`settings`", value)),
                 "output" => workflow.output = self.output_type(value),
                 "step" => workflow.body = self.steps(value),
-                "on" | "concurrency" | "secrets" => workflow.policies.push(other_policy(name)),
+                "secrets" => workflow.secrets = self.secrets(value),
+                "on" => workflow.triggers = self.triggers(value),
+                "concurrency" | "undo" | "keep" => workflow.policies.extend(self.workflow_policy(name, value)),
                 _ => self.unknown_key(key, "a workflow", KEYS),
             }
         }
@@ -108,11 +125,6 @@ impl Reader<'_> {
         let children = read.into_iter().map(super::step::FlatStep::into_child).collect();
         vec![Stmt { kind: StmtKind::Parallel { mode: ParallelMode::All, children }, span }]
     }
-}
-
-/// A policy that the checker has to judge by its word alone.
-pub fn other_policy(keyword: Name) -> Policy {
-    Policy { kind: PolicyKind::Other, span: keyword.span, keyword }
 }
 
 /// `any`, for a type that could not be read and has been told of.
