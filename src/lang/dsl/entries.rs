@@ -121,13 +121,19 @@ impl<'t> Tokens<'t> {
             || self.word(end) == Some("times")
     }
 
-    /// The token after the name that begins at `at`: `a`, `a-b`.
+    /// The token after the name that begins at `at`: `a`, `a-b`, `a-1`.
     pub fn name_end(&self, at: usize, limit: usize) -> usize {
         let mut at = at + 1;
-        while at + 1 < limit && self.is_sign(at, "-") && self.word(at + 1).is_some() {
+        while at + 1 < limit && self.is_sign(at, "-") && self.is_name_part(at + 1) {
             at += 2;
         }
         at
+    }
+
+    /// Whether token `at` can stand after the `-` of a name.
+    fn is_name_part(&self, at: usize) -> bool {
+        let digits = self.all[at].kind == Kind::Number && !self.text_of(at).contains('.');
+        self.word(at).is_some() || digits && self.all[at].start == self.all[at - 1].end
     }
 
     /// Every name in these tokens, as expressions write it.

@@ -13,7 +13,7 @@ mod failure;
 mod item;
 mod parser;
 mod policy;
-mod scan;
+pub(super) mod scan;
 mod scenario;
 mod sink;
 mod statement;

@@ -56,7 +56,7 @@ pub struct Scan {
 }
 
 /// Words that begin an entry. Before another word on a line of their own they end a bracket that was left open.
-const STARTERS: &[&str] = &[
+pub const STARTERS: &[&str] = &[
     "step", "let", "if", "for", "return", "fail", "sleep", "branch", "match", "repeat", "wait", "approve", "workflow",
     "task", "test", "input", "setting", "secret", "yield", "mock", "expect", "refuse",
 ];
