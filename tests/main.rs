@@ -6,6 +6,7 @@ mod api;
 mod api_bad_requests;
 mod api_document;
 mod api_operations;
+mod cel;
 mod cli;
 mod custom_handler;
 mod diagnostics;

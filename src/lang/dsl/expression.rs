@@ -222,15 +222,15 @@ impl Builder<'_> {
     }
 
     fn number(&mut self, text: &str, span: Span, smallest: &RefCell<Vec<Span>>) -> Expr {
-        if text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return match text.parse::<i64>() {
-                Ok(int) => Expr::literal(Value::Int(int), span),
+        if let Some(number) = integer(text) {
+            return match number.map(|number| (i64::try_from(number), number)) {
+                Some((Ok(int), _)) => Expr::literal(Value::Int(int), span),
                 // The smallest integer is its negation; `prefix` takes it from the list.
-                Err(_) if text.trim_start_matches('0') == "9223372036854775808" => {
+                Some((Err(_), number)) if number == i64::MIN.unsigned_abs() => {
                     smallest.borrow_mut().push(span);
                     Expr::literal(Value::Num(9_223_372_036_854_775_808.0), span)
                 }
-                Err(_) => {
+                _ => {
                     self.sink.push(too_big_int(span));
                     unread(span)
                 }
@@ -380,6 +380,16 @@ impl Builder<'_> {
         let filter = if filtered { args.pop().map(Box::new) } else { None };
         Expr::new(ExprKind::Macro { kind, list: Box::new(receiver), var, filter, body: Box::new(body) }, span)
     }
+}
+
+/// The number of `12` or `0x1F`: none where the text is no integer, some of none where it is a larger one.
+fn integer(text: &str) -> Option<Option<u64>> {
+    let (digits, radix) = match text.strip_prefix("0x") {
+        Some(digits) => (digits, 16),
+        None => (text, 10),
+    };
+    let is_digits = !digits.is_empty() && digits.chars().all(|char| char.is_digit(radix));
+    is_digits.then(|| u64::from_str_radix(digits, radix).ok())
 }
 
 fn name(text: &str, span: Span) -> Expr {

@@ -138,11 +138,16 @@ impl Reader<'_, '_> {
             'n' => '\n',
             't' => '\t',
             'r' => '\r',
+            '0'..='3' if is_octal(rest) => return self.code(at, &rest[..3], 8, 1 + 3),
             '0' => '\0',
+            'a' => '\u{7}',
             'b' => '\u{8}',
             'f' => '\u{c}',
-            '"' | '\\' | '/' | '$' | '{' | '}' | '\'' => letter,
+            'v' => '\u{b}',
+            '"' | '\\' | '/' | '$' | '{' | '}' | '\'' | '?' | '`' => letter,
             'u' => return self.unicode(at),
+            'x' | 'X' => return self.hexadecimal(at, 2),
+            'U' => return self.hexadecimal(at, 8),
             other => {
                 let length = 1 + other.len_utf8();
                 let place = Span::new(self.base + at, self.base + at + length);
@@ -159,17 +164,32 @@ impl Reader<'_, '_> {
         1 + letter.len_utf8()
     }
 
-    /// `\u{1F600}` or `\u00e9`.
+    /// `\x41` or `\U0001F600`: so many digits.
+    fn hexadecimal(&mut self, at: usize, count: usize) -> usize {
+        let digits = hex_digits(&self.content[at + 2..], count);
+        self.code(at, digits.unwrap_or_default(), 16, 2 + digits.map_or(0, str::len))
+    }
+
+    /// `\u{1F600}`, `\u00e9`, or two of the latter for a character past `\uFFFF`.
     fn unicode(&mut self, at: usize) -> usize {
         let rest = &self.content[at + 2..];
         let (digits, length) = match rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
             Some((digits, _)) if digits.len() <= 6 => (digits, 2 + digits.len() + 2),
             _ => {
-                let digits = rest.get(..4).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+                if let Some(char) = surrogates(rest) {
+                    self.text.push(char);
+                    return 12;
+                }
+                let digits = hex_digits(rest, 4);
                 (digits.unwrap_or_default(), 2 + digits.map_or(0, str::len))
             }
         };
-        match u32::from_str_radix(digits, 16).ok().and_then(char::from_u32) {
+        self.code(at, digits, 16, length)
+    }
+
+    /// The character of these digits, whose escape is `length` long.
+    fn code(&mut self, at: usize, digits: &str, radix: u32, length: usize) -> usize {
+        match u32::from_str_radix(digits, radix).ok().and_then(char::from_u32) {
             Some(char) => self.text.push(char),
             None => {
                 let place = Span::new(self.base + at, self.base + at + length);
@@ -179,6 +199,24 @@ impl Reader<'_, '_> {
         }
         length
     }
+}
+
+/// Whether a text begins with three octal digits.
+fn is_octal(text: &str) -> bool {
+    text.len() >= 3 && text.bytes().take(3).all(|byte| (b'0'..=b'7').contains(&byte))
+}
+
+/// The first `count` characters of a text, where they are hexadecimal digits.
+fn hex_digits(text: &str, count: usize) -> Option<&str> {
+    text.get(..count).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// The character that `D83D\uDE00` stands for.
+fn surrogates(text: &str) -> Option<char> {
+    let (high, low) = (hex_digits(text, 4)?, hex_digits(text.get(4..)?.strip_prefix("\\u")?, 4)?);
+    let units = [u16::from_str_radix(high, 16).ok()?, u16::from_str_radix(low, 16).ok()?];
+    let mut chars = char::decode_utf16(units);
+    chars.next()?.ok().filter(|_| chars.next().is_none())
 }
 
 /// Where the content of a `"""` text begins and ends without its first and last line ends, and its common indentation.
