@@ -4,6 +4,7 @@
 //! effects through the committer (`runtime`) to rows (`store`), and only then to workers (`queue`, `worker`) and callers.
 //!
 //! - `ids`, `expr`, `plan`, `lang`, `engine`: the core. Pure: no clock, file, network or random source.
+//! - `trial`: tests of workflows, on the engine in a world of their own. As pure as the core.
 //! - `service`: use cases and ports. Knows the core, and no adapter.
 //! - `store`, `queue`, `runtime`, `worker`, `watch`, `api`: adapters. They know all of the above and never each other.
 //! - `config`, `server`, `cli`: the wiring.
@@ -23,6 +24,7 @@ pub mod runtime;
 pub mod server;
 pub mod service;
 pub mod store;
+pub mod trial;
 pub mod watch;
 pub mod worker;
 

@@ -9,18 +9,18 @@ use tempfile::TempDir;
 
 use crate::e2e::server::{BINARY, Backend, Program, TestServer, clean};
 
-fn stepwell(folder: &TempDir, args: &[&str]) -> Output {
+pub fn stepwell(folder: &TempDir, args: &[&str]) -> Output {
     let mut command = Command::new(BINARY);
     clean(&mut command);
     command.args(args).current_dir(folder.path()).stdin(Stdio::null()).output().unwrap()
 }
 
-fn said(output: &Output) -> (i32, String, String) {
+pub fn said(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
-fn folder(files: &[(&str, &str)]) -> TempDir {
+pub fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         std::fs::write(folder.path().join(name), text).unwrap();

@@ -10,6 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("plan", &["ids", "expr", "plan"]),
     ("lang", &["ids", "expr", "plan", "lang"]),
     ("engine", &["ids", "expr", "plan", "engine"]),
+    ("trial", &["ids", "expr", "plan", "lang", "engine", "trial"]),
     ("service", &["ids", "expr", "plan", "lang", "engine", "service"]),
     ("store", &["ids", "expr", "plan", "lang", "engine", "service", "store"]),
     ("queue", &["ids", "expr", "plan", "lang", "engine", "service", "queue"]),
@@ -101,7 +102,7 @@ fn the_core_names_nothing_impure() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut wrong = Vec::new();
     for file in rust_files(&src) {
-        if !["ids", "expr", "plan", "lang", "engine"].contains(&&*module_of(&file, &src)) {
+        if !["ids", "expr", "plan", "lang", "engine", "trial"].contains(&&*module_of(&file, &src)) {
             continue;
         }
         let text = fs::read_to_string(&file).unwrap();

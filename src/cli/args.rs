@@ -35,6 +35,9 @@ pub(super) enum Command {
     /// Check files of workflows, and show everything that is wrong with them
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// Run the tests of workflows: on the real engine, with mocks and a clock of their own
+    #[command(after_help = TEST_EXAMPLES)]
+    Test(TestArgs),
     /// Say what a code of the compiler means, with a wrong and a right example
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
@@ -99,6 +102,16 @@ Examples:
   stepwell schema > stepwell.schema.json        then, as the first line of a workflow in TOML:
   #:schema ./stepwell.schema.json               for taplo and Even Better TOML";
 
+const TEST_EXAMPLES: &str = "\
+Examples:
+  stepwell test                                 every test below workflows/
+  stepwell test order.flow --filter refund      those of a file whose name holds a word
+  stepwell test --coverage --coverage-min 80    and what no test reached
+  stepwell test --format junit > tests.xml      for CI
+  stepwell test --faults                        each step going wrong, one at a time; needs no test
+
+Tests are `test` blocks in .flow files and in .test.flow files beside them.";
+
 const CONFIG_EXAMPLES: &str = "\
 Examples:
   stepwell config                               what is in force in this folder
@@ -156,6 +169,46 @@ pub(super) struct CheckArgs {
     pub watch: bool,
     #[command(flatten)]
     pub stdin: StdinName,
+}
+
+/// How the results of tests are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum TestFormat {
+    /// For people
+    Human,
+    /// For programs
+    Json,
+    /// JUnit's XML, for CI
+    Junit,
+}
+
+/// `stepwell test`.
+#[derive(Debug, Args)]
+pub(super) struct TestArgs {
+    /// Files, and folders to look through
+    #[arg(value_name = "FILE|DIR", default_value = "workflows")]
+    pub paths: Vec<PathBuf>,
+    /// Only the tests whose name holds this; with `--faults`, the workflows
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Say which steps and branches no test reached
+    #[arg(long)]
+    pub coverage: bool,
+    /// Fail where less of a workflow than this is reached, of a hundred
+    #[arg(long, value_name = "N")]
+    pub coverage_min: Option<u8>,
+    /// How the results are written
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: TestFormat,
+    /// Throw the state away after every event and make it again from its rows, as if the process crashed each time
+    #[arg(long)]
+    pub crashes: bool,
+    /// Run each workflow with each step failing, timing out, and succeeding but lost, one at a time
+    #[arg(long)]
+    pub faults: bool,
+    /// With `--faults`: fail where an effect stands that nothing takes back
+    #[arg(long, requires = "faults")]
+    pub strict: bool,
 }
 
 /// `stepwell explain`.

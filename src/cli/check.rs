@@ -19,6 +19,8 @@ use super::color;
 use super::output;
 use super::source::{Unread, read_source};
 
+pub(super) use files::find as find_files;
+
 /// What came of a file.
 struct Checked {
     path: String,

@@ -14,6 +14,7 @@ mod run;
 mod schema;
 mod serve;
 mod source;
+mod test;
 
 use std::process::ExitCode;
 
@@ -58,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Openapi => openapi::run(),
         Command::Check(args) => check::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Schema => schema::run(),
         Command::Config(args) => config::run(&args),

@@ -98,6 +98,19 @@ impl StepError {
     pub fn retryable(code: &str, message: impl Into<String>) -> Self {
         Self { retryable: true, ..Self::fatal(code, message) }
     }
+
+    /// As expressions see it.
+    pub fn to_value(&self) -> Value {
+        Value::object([
+            ("code", Value::Str(self.code.clone())),
+            ("message", Value::str(self.message.as_str())),
+            ("step", self.step.clone().map_or(Value::Null, Value::Str)),
+            ("attempt", self.attempt.map_or(Value::Null, |attempt| Value::Int(attempt.into()))),
+            ("status", self.status.map_or(Value::Null, |status| Value::Int(status.into()))),
+            ("retryable", Value::Bool(self.retryable)),
+            ("details", self.details.clone().unwrap_or_default()),
+        ])
+    }
 }
 
 impl fmt::Display for StepError {

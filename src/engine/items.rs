@@ -8,7 +8,6 @@ use crate::plan::{ForNode, NodeKind};
 
 use super::machine::{Machine, Place};
 use super::state::{FrameId, FrameKind, Resume, ScopeId};
-use super::step::error_value;
 use super::{StepError, StepRow, StepStatus, code};
 
 /// The most items that a loop goes over.
@@ -51,7 +50,7 @@ impl Loop {
     /// What an item's error is to those around the loop: of one that keeps going, that too many failed.
     pub fn overflow(&self, error: &mut StepError) {
         if self.spare.is_some() {
-            let details = Some(Value::object([("error", error_value(error))]));
+            let details = Some(Value::object([("error", error.to_value())]));
             let message = format!("more items failed than the loop tolerates, the last with {error}");
             *error = StepError { details, ..StepError::fatal(code::TOO_MANY_FAILURES, message) };
         }
@@ -156,10 +155,10 @@ impl Machine<'_> {
             return;
         };
         if let Some(result) = looped.results.get_mut(slot) {
-            let mut value = Value::object([("error", error_value(error))]);
+            let mut value = Value::object([("error", error.to_value())]);
             if looped.bytes + value.approx_bytes() > MAX_LIST_BYTES {
                 // The list has its limit, and the loop goes on: what the error says more is left out.
-                value = Value::object([("error", error_value(&StepError { details: None, ..error.clone() }))]);
+                value = Value::object([("error", StepError { details: None, ..error.clone() }.to_value())]);
             }
             looped.bytes += value.approx_bytes();
             *result = value;

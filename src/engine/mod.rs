@@ -8,6 +8,7 @@ mod admission;
 mod approve;
 mod builtin;
 mod cache;
+mod child;
 mod choice;
 mod concurrency;
 mod effect;
@@ -36,6 +37,7 @@ mod unwind;
 mod wait;
 
 pub use admission::Admission;
+pub use child::child_result;
 pub use concurrency::concurrency_key;
 pub use effect::{CacheKey, CacheWrite, ChildStart, Dispatch, Effects, EventWait, Rate, Stop, Timer, TimerTarget};
 pub use error::{StepError, code};

@@ -170,7 +170,7 @@ impl Machine<'_> {
         }
     }
 
-    /// The race is decided: a row says who won, and the rest are drained. Their names are null from here on, whatever they did.
+    /// The race is decided: a row says who won, and the rest are drained.
     fn race_won(&mut self, frame: FrameId, children: &[ParallelChild]) {
         let Some(open) = self.state.frames.get(frame) else { return };
         let place = open.place();
@@ -182,19 +182,19 @@ impl Machine<'_> {
         let path = self.path_of(place);
         let row = self.row(place, path, attempt, StepStatus::Completed);
         self.effects.steps.push(StepRow { output, ..row });
-        self.drain(frame, None, Ending::Settled);
-        for (slot, child) in children.iter().enumerate() {
-            if !won.contains(&slot) {
-                self.unbind_within(child.node, place);
-            }
-        }
+        self.drain(frame, None, Ending::Settled { won });
     }
 
-    fn unbind_within(&mut self, node: NodeId, place: Place) {
+    /// Nothing is left of those that lost: their names are null from here on, whatever they did. Until then a `finally` of theirs
+    /// may read them, and bind more.
+    pub(super) fn race_over(&mut self, place: Place, won: &[usize]) {
         let plan = self.plan;
-        for name in names_within(plan, node) {
+        let NodeKind::Parallel { children, .. } = &plan.node(place.node).kind else { return };
+        let lost = children.iter().enumerate().filter(|(slot, _)| !won.contains(slot));
+        for name in lost.flat_map(|(_, child)| names_within(plan, child.node)) {
             self.state.bind(place.scope, name.clone(), Value::Null);
         }
+        self.settled(place);
     }
 }
 

@@ -6,7 +6,6 @@ use crate::plan::{CatchArm, NodeId, NodeKind, TryNode};
 use super::StepError;
 use super::machine::{Machine, Place};
 use super::state::{FrameId, FrameKind};
-use super::step::error_value;
 
 /// A `try` that is under way.
 #[derive(Clone, Debug)]
@@ -51,7 +50,7 @@ impl Machine<'_> {
         for (at, arm) in self.try_node(frame)?.catches.iter().enumerate() {
             let Some(condition) = &arm.condition else { return Some(at) };
             let mut names = self.names(open.scope);
-            names.local = Some((&*arm.name, error_value(error)));
+            names.local = Some((&*arm.name, error.to_value()));
             match names.truth(condition) {
                 Ok(true) => return Some(at),
                 Ok(false) => {}
@@ -89,7 +88,7 @@ impl Machine<'_> {
         let TryPhase::Caught { arm, error } = std::mem::replace(&mut protected.phase, TryPhase::Catch) else { return };
         let NodeKind::Try(node) = &plan.node(node).kind else { return };
         let Some(CatchArm { name, block, .. }) = node.catches.get(arm) else { return };
-        let scope = self.open_catch_scope(scope, name.clone(), error_value(&error));
+        let scope = self.open_catch_scope(scope, name.clone(), error.to_value());
         self.enter(Place { node: *block, parent: Some(frame), slot: arm + 1, scope }, 1);
     }
 

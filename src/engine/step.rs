@@ -277,7 +277,7 @@ impl Machine<'_> {
         }
         let judge = |expr| {
             let mut names = self.names(place.scope);
-            names.local = Some(("error", error_value(error)));
+            names.local = Some(("error", error.to_value()));
             names.truth(expr)
         };
         match &step.retry.filter {
@@ -427,17 +427,4 @@ fn without_engine_codes(error: StepError) -> StepError {
         return StepError { code: format!("HANDLER_{}", error.code).into(), ..error };
     }
     error
-}
-
-/// An error as expressions see it.
-pub(super) fn error_value(error: &StepError) -> Value {
-    Value::object([
-        ("code", Value::Str(error.code.clone())),
-        ("message", Value::str(error.message.as_str())),
-        ("step", error.step.clone().map_or(Value::Null, Value::Str)),
-        ("attempt", error.attempt.map_or(Value::Null, |attempt| Value::Int(attempt.into()))),
-        ("status", error.status.map_or(Value::Null, |status| Value::Int(status.into()))),
-        ("retryable", Value::Bool(error.retryable)),
-        ("details", error.details.clone().unwrap_or_default()),
-    ])
 }

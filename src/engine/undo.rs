@@ -270,7 +270,7 @@ impl Machine<'_> {
             Ending::Fail => true,
             Ending::Cancel { undo } => *undo,
             Ending::Return(output) => return self.complete(output.clone()),
-            Ending::Up | Ending::Failed(_) | Ending::Settled => return,
+            Ending::Up | Ending::Failed(_) | Ending::Settled { .. } => return,
         };
         let left = self.state.undos.all(UndoState::Pending);
         if undoes && !self.plan.undo_never && !left.is_empty() {
@@ -303,7 +303,7 @@ impl Machine<'_> {
 }
 
 fn compensation_failed(error: &StepError) -> StepError {
-    let details = Value::object([("error", super::step::error_value(error))]);
+    let details = Value::object([("error", error.to_value())]);
     StepError {
         details: Some(details),
         ..StepError::fatal(code::COMPENSATION_FAILED, format!("an undo failed: {error}"))

@@ -22,7 +22,10 @@ pub(super) enum Ending {
     /// The child of a race, or the item of a loop that keeps going, has failed.
     Failed(StepError),
     /// It settles: the winners of a race are known.
-    Settled,
+    Settled {
+        /// Those that won, by slot.
+        won: Vec<usize>,
+    },
     /// The execution completes with this value.
     Return(Value),
     /// The execution fails by its error.
@@ -36,7 +39,7 @@ impl Ending {
         match self {
             Self::Up => "an error in this `finally`",
             Self::Failed(_) => "an error beside it",
-            Self::Settled => "others won",
+            Self::Settled { .. } => "others won",
             Self::Return(_) => "the execution returned",
             Self::Fail => "the execution failed",
             Self::Cancel { .. } => "the execution was cancelled",
@@ -280,7 +283,7 @@ impl Machine<'_> {
                 self.forget(place);
                 self.child_failed(parent, place.slot, &error);
             }
-            (Ending::Settled, _) => self.settled(place),
+            (Ending::Settled { won }, _) => self.race_over(place, &won),
             (ending, _) => self.finish(ending),
         }
     }

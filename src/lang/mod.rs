@@ -31,7 +31,7 @@ pub use self::toml::parse_toml;
 pub use builtin::builtin_task_types;
 pub use check::check;
 pub use check::codes::code_titles;
-pub use compile::{CompileOptions, Compiled, compile, compile_with};
+pub use compile::{CompileOptions, Compiled, compile, compile_with, with_declared};
 pub use diagnostic::{Diagnostic, Fix, Label, MAX_DIAGNOSTICS, Severity};
 pub use draft::{Draft, DraftStep, render_draft};
 pub use dsl::{MAX_EXPR_DEPTH, parse_expr, parse_flow, parse_template, parse_type};

@@ -2,9 +2,7 @@
 //!
 //! Invariant: nothing is written here and nobody is told. The state runs ahead of what is committed; the turn says how far.
 
-use crate::engine::{
-    ChildStart, Dispatch, Effects, Event, ExecutionStatus, Outcome, StepError, StepRow, advance, code,
-};
+use crate::engine::{ChildStart, Dispatch, Effects, Event, ExecutionStatus, Outcome, StepError, StepRow, advance};
 use crate::expr::{Timestamp, Value};
 use crate::ids::ExecutionId;
 use crate::service::model::Parent;
@@ -180,27 +178,7 @@ pub(super) fn child_outcome(
     error: Option<&StepError>,
     started_at: Timestamp,
 ) -> Option<Event> {
-    let failed = |why: &str| StepError {
-        retryable: status == ExecutionStatus::Failed,
-        details: error.map(error_details),
-        ..StepError::fatal(code::CHILD_FAILED, format!("child execution {child} {why}"))
-    };
-    let result = match status {
-        ExecutionStatus::Completed => Ok(output.cloned().unwrap_or_default()),
-        ExecutionStatus::Failed => {
-            Err(failed(&error.map_or_else(|| "failed".to_owned(), |error| format!("failed: {error}"))))
-        }
-        ExecutionStatus::Cancelled => Err(failed("was cancelled")),
-        _ => return None,
-    };
+    let result = crate::engine::child_result(child, status, output, error)?;
     let (path, attempt) = (parent.path.clone(), parent.attempt);
     Some(Event::Outcome(Outcome { path, attempt, result, started_at, logs: Vec::new() }))
-}
-
-fn error_details(error: &StepError) -> Value {
-    Value::object([
-        ("code", Value::Str(error.code.clone())),
-        ("message", Value::str(error.message.as_str())),
-        ("step", error.step.clone().map_or(Value::Null, Value::Str)),
-    ])
 }

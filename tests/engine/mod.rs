@@ -7,4 +7,4 @@ mod lifecycle;
 mod pauses;
 mod steps;
 mod waits;
-mod world;
+pub mod world;

@@ -32,7 +32,7 @@ const MAX_DEPTH: usize = 64;
 type Complaint = (String, String);
 
 /// The files that are named, and those below the folders that are named; each once, in order.
-pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Complaint> {
+pub(in crate::cli) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Complaint> {
     let mut found = Vec::new();
     for path in paths {
         if is_stdin(path) {

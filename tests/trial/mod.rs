@@ -1,0 +1,6 @@
+//! Tests of workflows: `test` blocks on the engine, in a world of their own.
+
+mod blocks;
+mod command;
+mod faults;
+pub mod suite;
