@@ -161,7 +161,8 @@ impl Executions {
 
     /// Retry an execution
     ///
-    /// A failed one goes on from the step that failed. 409 names the states that allow it.
+    /// A failed one goes on from the step that failed. 409 names the states that allow it, or says that a `finally` or an undo
+    /// has run, so that there is nothing to go on from.
     #[oai(path = "/:id/retry", method = "post", operation_id = "execution_retry")]
     async fn retry(
         &self,
@@ -173,7 +174,8 @@ impl Executions {
 
     /// Cancel an execution
     ///
-    /// No new step starts, and running ones are told to stop. 409 names the states that allow it.
+    /// No new step starts, and running ones are told to stop. `finally` blocks run, then the undos of what completed, newest
+    /// first. To ask again changes nothing. 409 names the states that allow it.
     #[oai(path = "/:id/cancel", method = "post", operation_id = "execution_cancel")]
     async fn cancel(
         &self,
@@ -181,7 +183,20 @@ impl Executions {
         id: Path<Id>,
         body: OptionalBody<CancelDto>,
     ) -> Result<Asked, ControlFailure> {
-        let reason = body.0.and_then(|cancel| cancel.reason);
-        Ok(Asked::Done(Json(self.0.execution_cancel(id.0.0, reason).await?.into())))
+        let (reason, undo) = body.0.map_or((None, None), |cancel| (cancel.reason, cancel.undo));
+        Ok(Asked::Done(Json(self.0.execution_cancel(id.0.0, reason, undo.unwrap_or(true)).await?.into())))
+    }
+
+    /// Retry the undos that failed
+    ///
+    /// Of an execution that ended with `compensation: failed`. It runs while they do, and ends as it had. 409 names the states that
+    /// allow it.
+    #[oai(path = "/:id/compensation/retry", method = "post", operation_id = "execution_compensation_retry")]
+    async fn retry_compensation(
+        &self,
+        /// The execution's id.
+        id: Path<Id>,
+    ) -> Result<Asked, ControlFailure> {
+        Ok(Asked::Done(Json(self.0.execution_retry_undo(id.0.0).await?.into())))
     }
 }

@@ -60,6 +60,14 @@ impl Fields {
         }
     }
 
+    /// True or false.
+    pub fn bool(&mut self, name: &'static str) -> Option<bool> {
+        match self.value(name)? {
+            Value::Bool(bool) => Some(bool),
+            other => self.misfit(name, "true or false", &other),
+        }
+    }
+
     /// Text that must be there.
     pub fn required_text(&mut self, name: &'static str) -> String {
         let there = self.map.contains_key(name);

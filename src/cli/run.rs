@@ -220,7 +220,7 @@ async fn follow(core: &Core, shows: &mut Shows, execution: &Execution) -> Result
                 cancelled = true;
                 if told.is_ok() {
                     shows.line("cancelling; once more ends it at once");
-                    service.execution_cancel(execution.id, Some("interrupted".to_owned())).await?;
+                    service.execution_cancel(execution.id, Some("interrupted".to_owned()), true).await?;
                 }
             }
             _ = &mut ended => break,

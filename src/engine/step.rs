@@ -206,7 +206,9 @@ impl Machine<'_> {
         let NodeKind::Step(step) = &plan.node(place.node).kind else { return };
         self.effects.logs.extend(outcome.logs);
         let started_at = outcome.started_at;
-        let result = outcome.result.map_err(without_engine_codes).and_then(|output| admit(step, output));
+        // An output that does not fit is one of a step that had its effect all the same.
+        let admitted = |output| admit(step, output).map_err(|error| StepError { unknown: true, ..error });
+        let result = outcome.result.map_err(without_engine_codes).and_then(admitted);
         match result {
             Ok(output) => self.complete_step(place, step, &outcome.path, started_at, output),
             Err(error) => self.attempt_failed(frame, place, step, &outcome.path, started_at, error),

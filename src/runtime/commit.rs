@@ -86,6 +86,7 @@ impl Rows {
             execution.started_at = update.started_at;
             execution.completed_at = update.completed_at;
             execution.cancel_requested_at = update.cancel_requested_at;
+            execution.compensation = update.compensation;
         }
         Some(execution)
     }

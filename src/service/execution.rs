@@ -146,13 +146,18 @@ impl Service {
         Ok(self.store.log_list(id, &LogFilter { level, after, limit }).await?)
     }
 
-    /// Asks an execution to stop.
+    /// Asks an execution to stop, and with `undo`, to undo what it completed.
     ///
     /// # Errors
     /// Not found; illegal where it has ended.
-    pub async fn execution_cancel(&self, id: ExecutionId, reason: Option<String>) -> ServiceResult<ExecutionView> {
+    pub async fn execution_cancel(
+        &self,
+        id: ExecutionId,
+        reason: Option<String>,
+        undo: bool,
+    ) -> ServiceResult<ExecutionView> {
         let reason = reason.unwrap_or_else(|| "asked for through the API".to_owned());
-        self.runtime.control(id, Control::Cancel { reason: reason.into(), undo: true }).await?;
+        self.runtime.control(id, Control::Cancel { reason: reason.into(), undo }).await?;
         self.execution_find(id).await
     }
 
@@ -162,6 +167,15 @@ impl Service {
     /// Not found; illegal where it has not failed.
     pub async fn execution_retry(&self, id: ExecutionId) -> ServiceResult<ExecutionView> {
         self.runtime.control(id, Control::Retry).await?;
+        self.execution_find(id).await
+    }
+
+    /// Asks an execution to run the undos that failed again.
+    ///
+    /// # Errors
+    /// Not found; illegal where it has not ended with an undo that failed.
+    pub async fn execution_retry_undo(&self, id: ExecutionId) -> ServiceResult<ExecutionView> {
+        self.runtime.control(id, Control::RetryUndo).await?;
         self.execution_find(id).await
     }
 

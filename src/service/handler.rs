@@ -18,6 +18,9 @@ pub struct TaskError {
     pub message: String,
     /// Whether another attempt may help.
     pub retryable: bool,
+    /// Whether it is not known if the task had its effect: the connection broke after the request was sent, say. An undo then
+    /// runs as for a task that was done.
+    pub unknown: bool,
     /// How long to wait before another attempt, where the other side asked for it.
     pub retry_after: Option<std::time::Duration>,
     /// The HTTP status, where there was one.
@@ -33,6 +36,7 @@ impl TaskError {
             code: code.into(),
             message: message.into(),
             retryable: false,
+            unknown: false,
             retry_after: None,
             status: None,
             details: None,
@@ -43,6 +47,11 @@ impl TaskError {
     pub fn retryable(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { retryable: true, ..Self::fatal(code, message) }
     }
+
+    /// An error after which nobody knows whether the task had its effect. Another attempt may help.
+    pub fn unknown(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { unknown: true, ..Self::retryable(code, message) }
+    }
 }
 
 impl From<TaskError> for StepError {
@@ -50,6 +59,7 @@ impl From<TaskError> for StepError {
         let retry_after_ms = error.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         Self {
             retryable: error.retryable,
+            unknown: error.unknown,
             retry_after_ms,
             status: error.status,
             details: error.details.map(|details| crate::expr::Value::from_json(*details)),

@@ -85,7 +85,8 @@ fn bounded(output: Json, max: usize) -> Result<Value, StepError> {
     if fits(&output, max) {
         return Ok(Value::from_json(output));
     }
-    Err(StepError::fatal(code::LIMIT, format!("the output is larger than {max} bytes")))
+    // The handler did its work.
+    Err(StepError { unknown: true, ..StepError::fatal(code::LIMIT, format!("the output is larger than {max} bytes")) })
 }
 
 /// Whether the JSON of `output` is at most `max` bytes; stops counting past it.

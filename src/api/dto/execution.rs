@@ -86,17 +86,19 @@ impl From<StartDto> for StartRequest {
 pub struct CancelDto {
     /// For the record.
     pub reason: Option<String>,
+    /// Whether what completed is undone by the `undo` of its step; yes, where it is absent.
+    pub undo: Option<bool>,
 }
 
 impl Example for CancelDto {
     fn example() -> Self {
-        Self { reason: Some("the order was withdrawn".to_owned()) }
+        Self { reason: Some("the order was withdrawn".to_owned()), undo: Some(true) }
     }
 }
 
 impl FromFields for CancelDto {
     fn read(fields: &mut Fields) -> Self {
-        Self { reason: fields.text("reason") }
+        Self { reason: fields.text("reason"), undo: fields.bool("undo") }
     }
 }
 
@@ -142,6 +144,8 @@ pub struct ExecutionDto {
     pub completed_at: Option<MomentDto>,
     /// When a cancel was asked for.
     pub cancel_requested_at: Option<MomentDto>,
+    /// How far the undoing of completed steps is: `none`, `running`, `done` or `failed`.
+    pub compensation: String,
 }
 
 impl Example for ExecutionDto {
@@ -166,6 +170,7 @@ impl Example for ExecutionDto {
             started_at: Some(MomentDto::example()),
             completed_at: Some(MomentDto::example()),
             cancel_requested_at: None,
+            compensation: "none".to_owned(),
         }
     }
 }
@@ -193,6 +198,7 @@ impl From<ExecutionView> for ExecutionDto {
             started_at: execution.started_at.map(Into::into),
             completed_at: execution.completed_at.map(Into::into),
             cancel_requested_at: execution.cancel_requested_at.map(Into::into),
+            compensation: execution.compensation.as_str().to_owned(),
         }
     }
 }

@@ -25,7 +25,8 @@ pub(super) async fn read(
 async fn bytes(target: &Target, mut response: Response, limit: u64) -> Result<Vec<u8>, TaskError> {
     let too_large = || {
         let message = format!("{target} answered with more than {limit} bytes (`max_response_bytes`)");
-        TaskError::fatal(code::LIMIT, message)
+        // It was answered, so that it had its effect.
+        TaskError { unknown: true, ..TaskError::fatal(code::LIMIT, message) }
     };
     if response.content_length().is_some_and(|length| length > limit) {
         return Err(too_large());

@@ -48,9 +48,9 @@ pub(super) fn of_transport(target: &Target, error: &reqwest::Error) -> TaskError
     } else if error.is_connect() {
         TaskError::retryable(CONNECT_FAILED, format!("{target} did not connect: {reason}"))
     } else if error.is_timeout() {
-        TaskError::retryable(code::TIMEOUT, format!("{target} took too long: {reason}"))
+        TaskError::unknown(code::TIMEOUT, format!("{target} took too long: {reason}"))
     } else {
-        TaskError::retryable(CONNECTION_LOST, format!("{target} lost its connection: {reason}"))
+        TaskError::unknown(CONNECTION_LOST, format!("{target} lost its connection: {reason}"))
     }
 }
 
@@ -63,6 +63,7 @@ pub(super) async fn of_status(target: &Target, response: Response) -> TaskError 
         code: HTTP_STATUS.to_owned(),
         message: format!("{target} answered {status}"),
         retryable: is_retryable(status),
+        unknown: false,
         retry_after,
         status: Some(status.as_u16()),
         details: Some(Box::new(json!({ "status": status.as_u16(), "body": body }))),
