@@ -198,20 +198,19 @@ impl Machine<'_> {
     }
 }
 
-/// The names that a node binds where it stands: the items of a loop and the passes of a `repeat` have their own.
+/// The names that a node binds where it stands: the items of a loop have their own.
 fn names_within(plan: &Plan, node: NodeId) -> Vec<&Arc<str>> {
     let mut found = Vec::new();
     let mut open = vec![node];
     while let Some(node) = open.pop() {
         let kind = &plan.node(node).kind;
         match kind {
-            NodeKind::Step(step) => found.push(&step.ident),
             NodeKind::Let { name, .. } => found.push(name),
             NodeKind::For(looped) => found.extend(&looped.name),
-            NodeKind::Wait(wait) => found.push(&wait.name),
-            NodeKind::Approve(approve) => found.push(&approve.name),
-            NodeKind::Repeat(_) => {}
-            _ => kind.each_child(&mut |child| open.push(child)),
+            _ => {
+                found.extend(kind.bound_name());
+                kind.each_child(&mut |child| open.push(child));
+            }
         }
     }
     found

@@ -259,6 +259,11 @@ impl ExecutionState {
         self.error.as_ref()
     }
 
+    /// How far the undoing of what completed is.
+    pub fn compensation(&self) -> Compensation {
+        self.compensation
+    }
+
     /// The `seq` of the last row that it wrote.
     pub fn seq(&self) -> i64 {
         self.seq

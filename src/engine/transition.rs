@@ -8,7 +8,7 @@ use super::approve::Decision;
 use super::machine::{Machine, Place};
 use super::mailbox::Signal;
 use super::retry::retry_wait_ms;
-use super::state::{ExecutionState, FrameKind, Phase, ROOT_SCOPE, Resume, ScopeId};
+use super::state::{ExecutionState, FrameId, FrameKind, Phase, ROOT_SCOPE, Resume, ScopeId};
 use super::unwind::Ending;
 use super::{
     Compensation, Control, ControlRow, Effects, Event, ExecutionStatus, LogLevel, Refusal, StepError, StepRow,
@@ -214,8 +214,13 @@ impl Machine<'_> {
         self.state.completed_at = None;
         self.update_execution();
         self.arm_execution();
-        let mut stalled: Vec<_> =
-            self.state.frames.iter().filter_map(|(id, frame)| Some((id, frame.stalled()?))).collect();
+        self.enter_stalled(|_| true);
+    }
+
+    /// Enters what stalled again, where `which` holds for the frame.
+    pub(super) fn enter_stalled(&mut self, which: impl Fn(FrameId) -> bool) {
+        let stalled = self.state.frames.iter().filter_map(|(id, frame)| Some((id, frame.stalled()?)));
+        let mut stalled: Vec<_> = stalled.filter(|(id, _)| which(*id)).collect();
         stalled.sort_unstable_by_key(|(id, _)| *id);
         for (id, (attempt, resume)) in stalled {
             let place = self.close(id);

@@ -172,11 +172,11 @@ impl Machine<'_> {
             self.state.deadline = None;
         }
         self.state.status = ExecutionStatus::Running;
-        self.state.retry_at = None;
         match self.state.frames.root() {
             Some(root) => self.drain(root, from, ending),
             None => self.finish(ending),
         }
+        self.state.retry_at = None;
         if !self.effects.ended {
             self.update_execution();
         }
@@ -222,6 +222,18 @@ impl Machine<'_> {
             self.unwind(id, broken.contains(&id), why);
         }
         self.state.frames.renew(top);
+        if self.state.retry_at.is_some() {
+            self.wake_spared(top);
+        }
+    }
+
+    /// What stalled in a `finally` that is spared makes its next attempt now: nothing would wake it any more.
+    fn wake_spared(&mut self, top: FrameId) {
+        let frames = &self.state.frames;
+        let below = |id: &FrameId| frames.around(Some(*id)).any(|(around, _)| around == top);
+        let stalled = frames.iter().filter(|(_, frame)| matches!(frame.kind, FrameKind::Stalled { .. }));
+        let spared: Vec<FrameId> = stalled.map(|(id, _)| id).filter(below).collect();
+        self.enter_stalled(|id| spared.contains(&id));
     }
 
     /// The `try`s around `from`, up to `top`, whose `finally` runs: what comes from below breaks it off.

@@ -2,12 +2,7 @@
 
 use stepwell::engine::{Dispatch, ExecutionStatus, StepError, StepStatus};
 
-use super::world::{World, echo, json};
-
-fn both(text: &str, input: &str, check: impl Fn(World)) {
-    check(World::flow(text, input).started());
-    check(World::flow(text, input).forgetful().started());
-}
+use super::world::{World, both, echo, json};
 
 fn fatal(_: &Dispatch) -> Result<stepwell::expr::Value, StepError> {
     Err(StepError::fatal("BROKEN", "no use"))

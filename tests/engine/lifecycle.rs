@@ -5,13 +5,9 @@ use stepwell::engine::{Event, ExecutionStatus, StepError, StepStatus};
 use stepwell::ids::StepPath;
 use stepwell::lang::Notation;
 
-use super::world::{World, echo, json, plan_of};
+use super::world::{World, cancel, echo, json, plan_of};
 
 const TWO: &str = "workflow w { step a: work { }\n step b: work { }\n return b }";
-
-fn cancel() -> Event {
-    Event::Cancel { reason: "enough".into(), undo: true }
-}
 
 #[test]
 fn a_cancel_stops_what_runs_and_a_late_outcome_changes_nothing() {

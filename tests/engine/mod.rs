@@ -2,9 +2,15 @@
 //! made again from the rows after each event.
 
 mod choices;
+mod ending;
 mod flow;
+mod keep_going;
 mod lifecycle;
 mod pauses;
+mod protect;
+mod race;
+mod random;
 mod steps;
+mod undo;
 mod waits;
 pub mod world;

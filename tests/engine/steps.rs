@@ -3,12 +3,7 @@
 use stepwell::engine::{Event, ExecutionStatus, LogLevel, Refusal, StepError, StepStatus, Stop};
 use stepwell::ids::StepPath;
 
-use super::world::{World, echo, json};
-
-fn both(text: &str, input: &str, check: impl Fn(World)) {
-    check(World::flow(text, input).started());
-    check(World::flow(text, input).forgetful().started());
-}
+use super::world::{World, both, echo, json};
 
 const RETRIED: &str = "workflow w { step a: work { n = 1\n retry 2 backoff 1s..1m jitter none }\n return a }";
 

@@ -31,6 +31,8 @@ pub struct World {
     pub children: Vec<stepwell::engine::ChildStart>,
     /// Whether the state is made again from the rows after each event.
     pub forgetful: bool,
+    /// Whether the rows are not folded after each event: where they are too many.
+    pub unfolded: bool,
     start: Start,
 }
 
@@ -54,9 +56,12 @@ pub fn task_types() -> TaskTypes {
 
 pub fn plan_of(notation: Notation, text: &str) -> Arc<Plan> {
     let source = Source { name: "test".into(), notation, text: text.into() };
-    let compiled = compile(&source, &task_types());
-    assert!(!compiled.has_errors(), "{:#?}", compiled.diagnostics);
-    compiled.plans[0].clone()
+    if notation == Notation::Toml {
+        let compiled = compile(&source, &task_types());
+        assert!(!compiled.has_errors(), "{:#?}", compiled.diagnostics);
+        return compiled.plans[0].clone();
+    }
+    unchecked(text)
 }
 
 /// The plan of a source that the checker is not asked about: it does not know all statements yet.
@@ -99,6 +104,7 @@ impl World {
             stops: Vec::new(),
             children: Vec::new(),
             forgetful: false,
+            unfolded: false,
             start,
         }
     }
@@ -106,6 +112,17 @@ impl World {
     pub fn started(mut self) -> Self {
         self.started_at = Some(self.now);
         self.apply(Event::Started).unwrap();
+        self
+    }
+
+    /// Started, with so many execution retries.
+    pub fn retried(text: &str, max_retries: u32, forgetful: bool) -> Self {
+        let world = Self::new(plan_of(Notation::Flow, text), "{}", max_retries);
+        Self { forgetful, ..world }.started()
+    }
+
+    pub fn unfolded(mut self) -> Self {
+        self.unfolded = true;
         self
     }
 
@@ -126,6 +143,9 @@ impl World {
         self.timers.extend(effects.timers.clone());
         self.stops.extend(effects.stops.clone());
         self.children.extend(effects.children.clone());
+        if self.unfolded {
+            return Ok(effects);
+        }
         let folded = self.folded();
         self.compare(&folded);
         if self.forgetful {
@@ -144,6 +164,7 @@ impl World {
         assert_eq!(folded.status(), live.status());
         assert_eq!(folded.error(), live.error());
         assert_eq!(folded.output(), live.output());
+        assert_eq!(folded.compensation(), live.compensation());
         assert_eq!(folded.timers(), live.timers());
         assert_eq!(folded.children(), live.children());
         assert_eq!(folded.waits(&self.plan), live.waits(&self.plan));
@@ -160,6 +181,17 @@ impl World {
             }
         }
         false
+    }
+
+    /// Ends the attempt at this path that was dispatched.
+    pub fn end(&mut self, path: &str, result: Answer) -> Effects {
+        let at = self
+            .dispatches
+            .iter()
+            .position(|dispatch| dispatch.path.as_str() == path && self.state.awaits(&dispatch.path, dispatch.attempt));
+        let dispatch = at.and_then(|at| self.dispatches.remove(at));
+        let dispatch = dispatch.unwrap_or_else(|| panic!("`{path}` is not under way: {:?}", self.story()));
+        self.outcome(&dispatch.path, dispatch.attempt, result).unwrap()
     }
 
     pub fn outcome(&mut self, path: &StepPath, attempt: u32, result: Answer) -> Result<Effects, Refusal> {
@@ -223,6 +255,24 @@ impl World {
         rows.into_iter().map(|row| format!("{}#{} {}", row.path, row.attempt, row.status)).collect()
     }
 
+    /// The code of the error that the execution failed with.
+    pub fn error_code(&self) -> String {
+        self.state.error().map(|error| error.code.to_string()).unwrap_or_default()
+    }
+
+    /// How many attempts were made at a path.
+    pub fn attempts(&self, path: &str) -> usize {
+        self.rows.keys().filter(|(at, _)| at.as_str() == path).count()
+    }
+
+    /// What is with a worker, by path.
+    pub fn outstanding(&self) -> Vec<String> {
+        let mut found: Vec<_> =
+            self.state.outstanding(&self.plan).into_iter().map(|one| one.dispatch.path.to_string()).collect();
+        found.sort();
+        found
+    }
+
     pub fn step(&self, path: &str, attempt: u32) -> &StepRow {
         &self.rows[&(StepPath::new(path), attempt)]
     }
@@ -230,6 +280,20 @@ impl World {
     pub fn statuses(&self, status: StepStatus) -> Vec<String> {
         self.rows.values().filter(|row| row.status == status).map(|row| row.path.to_string()).collect()
     }
+}
+
+/// An error that no attempt can help.
+pub fn broken() -> Answer {
+    Err(StepError::fatal("BROKEN", "no use"))
+}
+
+/// Workers that fail at these paths and echo at all others.
+pub fn fail_at(paths: &'static [&'static str]) -> impl FnMut(&Dispatch) -> Answer {
+    move |dispatch| if paths.contains(&dispatch.path.as_str()) { broken() } else { echo(dispatch) }
+}
+
+pub fn cancel() -> Event {
+    Event::Cancel { reason: "enough".into(), undo: true }
 }
 
 /// An answer that echoes the configuration.
