@@ -18,6 +18,7 @@ mod examples;
 mod expression_costs;
 mod expressions;
 mod functions_reference;
+mod fuzz;
 mod kill;
 mod layout;
 mod migrations;

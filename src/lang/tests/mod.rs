@@ -6,7 +6,6 @@ mod flat;
 mod flat_mistakes;
 mod flow_mistakes;
 mod lowering;
-mod mutation;
 mod whole;
 
 use crate::lang::{Compiled, Notation, Source, builtin_task_types, compile};
