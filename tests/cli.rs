@@ -152,6 +152,25 @@ fn explain_shows_the_page_of_a_code_and_lists_them_all() {
 }
 
 #[test]
+fn graph_draws_the_workflow_that_is_meant() {
+    let two = format!("{GOOD}{}", GOOD.replace("workflow good", "workflow better"));
+    let folder = folder(&[("good.flow", GOOD), ("two.flow", &two), ("bad.flow", MISSPELT)]);
+    let (code, out, _) = said(&stepwell(&folder, &["graph", "good.flow"]));
+    assert_eq!(code, 0);
+    assert!(out.starts_with("---\ntitle: \"good\"\n---\nflowchart TD\n") && out.contains("[\"say<br>log\"]"), "{out}");
+    assert_eq!(stepwell_with(&folder, &["graph", "-"], GOOD), (0, out, String::new()));
+    let (code, out, _) = said(&stepwell(&folder, &["graph", "two.flow", "--workflow", "better", "--format", "dot"]));
+    assert!(code == 0 && out.starts_with("digraph \"better\" {\n"), "{out}");
+    let (code, _, err) = said(&stepwell(&folder, &["graph", "two.flow"]));
+    assert!(code == 2 && err.contains("name one with `--workflow`: `good`, `better`"), "{err}");
+    let (code, _, err) = said(&stepwell(&folder, &["graph", "two.flow", "--workflow", "best"]));
+    assert!(code == 2 && err.contains("holds no workflow `best`"), "{err}");
+    let (code, out, err) = said(&stepwell(&folder, &["graph", "bad.flow"]));
+    assert!(code == 1 && out.is_empty() && err.contains("error[E0302]"), "{err}");
+    assert_eq!(said(&stepwell(&folder, &["graph", "nowhere.flow"])).0, 2);
+}
+
+#[test]
 fn schema_is_the_one_of_the_flat_notation() {
     let (code, out, _) = said(&stepwell(&folder(&[]), &["schema"]));
     let schema: Value = serde_json::from_str(&out).unwrap();

@@ -19,6 +19,7 @@ mod expression_costs;
 mod expressions;
 mod functions_reference;
 mod fuzz;
+mod graph;
 mod kill;
 mod layout;
 mod migrations;

@@ -41,6 +41,9 @@ pub(super) enum Command {
     /// Say what a code of the compiler means, with a wrong and a right example
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
+    /// Draw a workflow: its steps, and what follows on what
+    #[command(after_help = GRAPH_EXAMPLES)]
+    Graph(GraphArgs),
     /// Print the JSON Schema of the TOML notation, for editors
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema,
@@ -96,6 +99,13 @@ Examples:
   stepwell explain E0203                        also e0203, E203 or 203
   stepwell explain                              every code with its title
   stepwell explain E0203 --format json          for an editor";
+
+const GRAPH_EXAMPLES: &str = "\
+Examples:
+  stepwell graph order.flow                     Mermaid, for a page in Markdown
+  stepwell graph order.flow --format dot | dot -Tsvg > order.svg
+  stepwell graph shop.flow --workflow refund
+  stepwell graph - --stdin-name order.toml < order.toml";
 
 const SCHEMA_EXAMPLES: &str = "\
 Examples:
@@ -220,6 +230,31 @@ pub(super) struct ExplainArgs {
     /// How it is written
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
+}
+
+/// How a picture is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum GraphFormat {
+    /// For Markdown, as GitHub and many editors draw it
+    Mermaid,
+    /// For Graphviz
+    Dot,
+}
+
+/// `stepwell graph`.
+#[derive(Debug, Args)]
+pub(super) struct GraphArgs {
+    /// The file of the workflow; `-` is standard input
+    #[arg(value_name = "FILE|-")]
+    pub file: PathBuf,
+    /// Which workflow of the file, where it holds several
+    #[arg(long, value_name = "NAME")]
+    pub workflow: Option<String>,
+    /// How the picture is written
+    #[arg(long, value_enum, default_value = "mermaid")]
+    pub format: GraphFormat,
+    #[command(flatten)]
+    pub stdin: StdinName,
 }
 
 /// `stepwell serve`.

@@ -8,6 +8,7 @@ mod check;
 mod color;
 mod config;
 mod explain;
+mod graph;
 mod openapi;
 mod output;
 mod run;
@@ -15,6 +16,7 @@ mod schema;
 mod serve;
 mod source;
 mod test;
+mod trouble;
 
 use std::process::ExitCode;
 
@@ -61,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Graph(args) => graph::run(&args),
         Command::Schema => schema::run(),
         Command::Config(args) => config::run(&args),
     };

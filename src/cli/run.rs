@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::config::{Config, Loaded};
 use crate::engine::ExecutionStatus;
-use crate::lang::{self, Source};
+use crate::lang::Source;
 use crate::server::{Core, ServeError, Telemetry, stop_signal};
 use crate::service::model::{Execution, Origin};
 use crate::service::ports::{Runtime, Started};
@@ -25,7 +25,8 @@ use super::Exit;
 use super::args::{Format, RunArgs};
 use super::color;
 use super::output;
-use super::source::{Unread, read_file};
+use super::source::{plan_of, read_file};
+use super::trouble::Trouble;
 
 use folder::Folder;
 use shows::Shows;
@@ -35,16 +36,6 @@ const WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// How many other files of the folder are read for child workflows.
 const MAX_SIBLINGS: usize = 500;
-
-/// Why it did not run.
-enum Trouble {
-    /// The command line is wrong.
-    Usage(String, Option<String>),
-    /// It failed: a message, and the way out.
-    Failed(String, Option<String>),
-    /// It failed, and what is to be said of it has been said.
-    Told,
-}
 
 impl From<ServiceError> for Trouble {
     fn from(error: ServiceError) -> Self {
@@ -80,15 +71,13 @@ pub(super) fn run(args: &RunArgs) -> Exit {
     runtime.shutdown_background();
     match ran {
         Ok(exit) => exit,
-        Err(Trouble::Usage(message, help)) => output::usage(&message, help.as_deref()),
-        Err(Trouble::Failed(message, help)) => output::fail(&message, help.as_deref()),
-        Err(Trouble::Told) => Exit::Failed,
+        Err(trouble) => trouble.tell(),
     }
 }
 
 async fn prepare_and_run(args: &RunArgs, loaded: &Loaded) -> Result<Exit, Trouble> {
-    let source = read_file(&args.file).map_err(|unread| unreadable(args, unread))?;
-    let workflow = workflow_of(args, &source)?;
+    let source = read_file(&args.file).map_err(|unread| unread.trouble(&args.file))?;
+    let workflow = plan_of(&source, args.workflow.as_deref())?.workflow.to_string();
     let input = input::read(&args.input).map_err(|(message, help)| Trouble::Usage(message, Some(help)))?;
     let folder =
         Folder::new().map_err(|error| Trouble::Failed(format!("can't make a temporary folder: {error}"), None))?;
@@ -117,42 +106,6 @@ fn embedded(loaded: &Loaded, folder: &Folder, demo: bool) -> Config {
         config.log.level = "error".to_owned();
     }
     config
-}
-
-fn unreadable(args: &RunArgs, unread: Unread) -> Trouble {
-    match unread {
-        Unread::Failed(reason) => Trouble::Usage(format!("`{}`: {reason}", args.file.display()), None),
-        Unread::Refused(refused) => {
-            let text = lang::render(&refused.source, &[refused.diagnostic], color::stderr());
-            output::note(&format!("{}\n", text.trim_end()));
-            Trouble::Told
-        }
-    }
-}
-
-/// Which workflow of the file is meant.
-fn workflow_of(args: &RunArgs, source: &Source) -> Result<String, Trouble> {
-    let compiled = lang::compile(source, &lang::builtin_task_types());
-    if compiled.has_errors() {
-        let text = lang::render(source, &compiled.diagnostics, color::stderr());
-        output::note(&format!("{}\n", text.trim_end()));
-        return Err(Trouble::Told);
-    }
-    let names: Vec<&str> = compiled.plans.iter().map(|plan| &*plan.workflow).collect();
-    let listed = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    match (&args.workflow, &names[..]) {
-        (Some(name), _) if names.contains(&&**name) => Ok(name.clone()),
-        (Some(name), _) => {
-            let message = format!("`{}` holds no workflow `{name}`", args.file.display());
-            Err(Trouble::Usage(message, Some(format!("it holds {}", listed()))))
-        }
-        (None, [name]) => Ok((*name).to_owned()),
-        (None, []) => Err(Trouble::Usage(format!("`{}` holds no workflow", args.file.display()), None)),
-        (None, _) => {
-            let message = format!("`{}` holds several workflows", args.file.display());
-            Err(Trouble::Usage(message, Some(format!("name one with `--workflow`: {}", listed()))))
-        }
-    }
 }
 
 async fn run_on(

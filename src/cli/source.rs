@@ -3,10 +3,15 @@
 use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::lang::{MAX_SOURCE_BYTES, Notation, Refused, Source};
+use crate::lang::{self, Diagnostic, MAX_SOURCE_BYTES, Notation, Refused, Source};
+use crate::plan::Plan;
 
 use super::args::StdinName;
+use super::color;
+use super::output;
+use super::trouble::Trouble;
 
 /// The path that means standard input.
 const STDIN: &str = "-";
@@ -27,6 +32,14 @@ impl Unread {
             ErrorKind::IsADirectory => "it is a folder".to_owned(),
             _ => format!("can't read it: {error}"),
         })
+    }
+
+    /// The trouble that it is for a command that needs the file.
+    pub fn trouble(self, path: &Path) -> Trouble {
+        match self {
+            Self::Failed(reason) => Trouble::Usage(format!("`{}`: {reason}", path.display()), None),
+            Self::Refused(refused) => told(&refused.source, &[refused.diagnostic]),
+        }
     }
 }
 
@@ -66,6 +79,33 @@ pub(super) fn read_file(path: &Path) -> Result<Source, Unread> {
 fn named(path: &Path) -> Result<(String, Notation), Unread> {
     let other = || Unread::Failed("it is neither a .flow nor a .toml file".to_owned());
     Ok((path.display().to_string(), notation(path).ok_or_else(other)?))
+}
+
+/// The plan of a source's workflow of that name, or of the one that it has.
+pub(super) fn plan_of(source: &Source, name: Option<&str>) -> Result<Arc<Plan>, Trouble> {
+    let compiled = lang::compile(source, &lang::builtin_task_types());
+    if compiled.has_errors() {
+        return Err(told(source, &compiled.diagnostics));
+    }
+    let plans = compiled.plans;
+    let listed = || plans.iter().map(|plan| format!("`{}`", plan.workflow)).collect::<Vec<_>>().join(", ");
+    let usage = |message: &str, help| Err(Trouble::Usage(format!("`{}` {message}", source.name), help));
+    match (name, &plans[..]) {
+        (None, [plan]) => Ok(plan.clone()),
+        (None, []) => usage("holds no workflow", None),
+        (None, _) => usage("holds several workflows", Some(format!("name one with `--workflow`: {}", listed()))),
+        (Some(name), _) => match plans.iter().find(|plan| &*plan.workflow == name) {
+            Some(plan) => Ok(plan.clone()),
+            None => usage(&format!("holds no workflow `{name}`"), Some(format!("it holds {}", listed()))),
+        },
+    }
+}
+
+/// Draws what is wrong with a source on standard error.
+pub(super) fn told(source: &Source, diagnostics: &[Diagnostic]) -> Trouble {
+    let text = lang::render(source, diagnostics, color::stderr());
+    output::note(&format!("{}\n", text.trim_end()));
+    Trouble::Told
 }
 
 /// What comes on standard input, up to the first byte too many.

@@ -21,6 +21,8 @@ mod tests;
 mod text;
 mod types;
 
+use crate::expr::Expr;
+
 use super::ast::File;
 use super::dsl::parse_flow;
 use super::{Diagnostic, Source};
@@ -33,6 +35,11 @@ pub fn format_file(file: &File) -> String {
     let mut builder = Builder::new(None, Kept::default());
     builder.file(file);
     layout::lay_out(builder.ops, Vec::new())
+}
+
+/// An expression on one line, as the language writes it.
+pub fn format_expr(expr: &Expr) -> String {
+    text::inline(expr, None).unwrap_or_default()
 }
 
 /// The canonical form of a source in the flow language, comments and all.

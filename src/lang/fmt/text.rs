@@ -111,7 +111,7 @@ fn rewritten(read: &Read<'_>, start: usize, end: usize, parts: &[Part<'_>]) -> S
 }
 
 /// An expression on one line; nothing where its words are not those of the source.
-fn inline(expr: &Expr, source: Option<&Read<'_>>) -> Option<String> {
+pub fn inline(expr: &Expr, source: Option<&Read<'_>>) -> Option<String> {
     let mut builder = Builder::new(source, Kept::default());
     builder.one_line = true;
     builder.value(expr);
