@@ -171,6 +171,19 @@ fn graph_draws_the_workflow_that_is_meant() {
 }
 
 #[test]
+fn convert_prints_the_other_notation_or_says_what_does_not_fit() {
+    let flat = "# Says it.\nname = \"w\"\n\n[[step]]\nname = \"say\"\ntask = \"log\"\nwith = { message = \"hi\" }\n";
+    let folder = folder(&[("w.toml", flat), ("good.flow", GOOD), ("bad.flow", MISSPELT)]);
+    let (code, flow, _) = said(&stepwell(&folder, &["convert", "w.toml"]));
+    assert!(code == 0 && flow.starts_with("# Says it.\nworkflow w {\n"), "{flow}");
+    assert_eq!(stepwell_with(&folder, &["convert", "-"], &flow), (0, flat.to_owned(), String::new()));
+    let (code, out, err) = said(&stepwell(&folder, &["convert", "good.flow"]));
+    assert!(code == 1 && out.is_empty() && err.contains("good.flow:4:2: `return` has no place"), "{err}");
+    let (code, _, err) = said(&stepwell(&folder, &["convert", "bad.flow"]));
+    assert!(code == 1 && err.contains("error[E0302]"), "{err}");
+}
+
+#[test]
 fn schema_is_the_one_of_the_flat_notation() {
     let (code, out, _) = said(&stepwell(&folder(&[]), &["schema"]));
     let schema: Value = serde_json::from_str(&out).unwrap();

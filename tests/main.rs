@@ -8,6 +8,7 @@ mod api_document;
 mod api_operations;
 mod cel;
 mod cli;
+mod convert;
 mod custom_handler;
 mod diagnostics;
 mod diagnostics_data;

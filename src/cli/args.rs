@@ -41,6 +41,9 @@ pub(super) enum Command {
     /// Say what a code of the compiler means, with a wrong and a right example
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
+    /// Print a file in the other notation: TOML as .flow, and back where it fits
+    #[command(after_help = CONVERT_EXAMPLES)]
+    Convert(ConvertArgs),
     /// Draw a workflow: its steps, and what follows on what
     #[command(after_help = GRAPH_EXAMPLES)]
     Graph(GraphArgs),
@@ -99,6 +102,12 @@ Examples:
   stepwell explain E0203                        also e0203, E203 or 203
   stepwell explain                              every code with its title
   stepwell explain E0203 --format json          for an editor";
+
+const CONVERT_EXAMPLES: &str = "\
+Examples:
+  stepwell convert order.toml > order.flow
+  stepwell convert order.flow > order.toml      where its steps run in order or as one graph
+  stepwell convert - --stdin-name order.toml < order.toml";
 
 const GRAPH_EXAMPLES: &str = "\
 Examples:
@@ -230,6 +239,16 @@ pub(super) struct ExplainArgs {
     /// How it is written
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
+}
+
+/// `stepwell convert`.
+#[derive(Debug, Args)]
+pub(super) struct ConvertArgs {
+    /// The file; `-` is standard input
+    #[arg(value_name = "FILE|-")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub stdin: StdinName,
 }
 
 /// How a picture is written.

@@ -7,6 +7,7 @@ mod args;
 mod check;
 mod color;
 mod config;
+mod convert;
 mod explain;
 mod graph;
 mod openapi;
@@ -63,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Schema => schema::run(),
         Command::Config(args) => config::run(&args),

@@ -90,6 +90,11 @@ fn fix(source: &Source, lines: &[usize], diagnostic: &Diagnostic) -> Option<Repo
     Some(ReportFix { line, column, end_line, end_column, text: fix.to.clone() })
 }
 
+/// The line and column of a byte of a text.
+pub fn line_and_column(text: &str, at: usize) -> (u32, u32) {
+    position(text, &line_starts(text), at)
+}
+
 /// The byte at which each line begins.
 pub(super) fn line_starts(text: &str) -> Vec<usize> {
     std::iter::once(0)

@@ -1,7 +1,7 @@
 //! What stands in boxes and at arrows: short, on one line.
 
 use crate::expr::Expr;
-use crate::lang::fmt::format_expr;
+use crate::lang::format_expr;
 use crate::plan::KeepGoing;
 
 /// The most characters of an expression that are shown.

@@ -21,7 +21,7 @@ use crate::plan::{InputField, Node, NodeId, NodeKind, PLAN_FORMAT, Plan, RetryPo
 use super::ast::{Field, PolicyKind, Workflow};
 use super::constant::{constant_text, constant_value, duration_ms};
 pub use flow::{child_name, child_policies};
-use guard::Guards;
+pub use guard::Guards;
 pub use guard::targets;
 use ids::Ids;
 

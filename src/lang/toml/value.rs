@@ -4,7 +4,7 @@ use chrono::DateTime;
 use toml::Spanned;
 use toml::de::{DeInteger, DeValue};
 
-use crate::expr::{Expr, ExprKind, ListItem, ObjectEntry, TemplatePart, Timestamp, Value};
+use crate::expr::{Expr, ExprKind, ListItem, ObjectEntry, Timestamp, Value};
 use crate::lang::ast::Attribute;
 use crate::lang::check::codes::TOML_WRONG_KIND;
 use crate::lang::unread::unread;
@@ -58,7 +58,6 @@ impl Reader<'_> {
         if !place.exact {
             respan(&mut expr, whole);
         }
-        let mut expr = unwrap_template(expr);
         if matches!(expr.kind, ExprKind::Literal(_) | ExprKind::Template(_)) {
             expr.span = whole;
         }
@@ -93,19 +92,5 @@ fn datetime(text: &str) -> Value {
     match DateTime::parse_from_rfc3339(text) {
         Ok(at) => Value::Timestamp(Timestamp::from_chrono(at.to_utc()).0),
         Err(_) => Value::str(text),
-    }
-}
-
-/// A template of one part is that part.
-fn unwrap_template(expr: Expr) -> Expr {
-    let Expr { kind: ExprKind::Template(mut parts), span } = expr else { return expr };
-    match (parts.len(), parts.pop()) {
-        (_, None) => Expr::literal(Value::str(""), span),
-        (1, Some(TemplatePart::Expr(inner))) => inner,
-        (1, Some(TemplatePart::Text(text))) => Expr::literal(Value::Str(text), span),
-        (_, Some(last)) => {
-            parts.push(last);
-            Expr::new(ExprKind::Template(parts), span)
-        }
     }
 }
