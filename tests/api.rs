@@ -151,6 +151,23 @@ async fn a_scheduled_execution_waits_and_can_be_cancelled_once() {
 }
 
 #[tokio::test]
+async fn a_cancel_says_whether_it_undoes_and_only_undos_that_failed_are_retried() {
+    let server = Server::start().await;
+    server.publish(GREET).await.ok(201);
+    let body = json!({ "workflow": "greet", "input_data": { "who": "x" }, "scheduled_at": "2999-01-01T00:00:00Z" });
+    let waiting = server.post("/api/v1/executions", body).await.ok(201);
+    assert_eq!(waiting["compensation"], "none");
+    let path = format!("/api/v1/executions/{}", waiting["id"].as_str().unwrap());
+    let (_, errors) = server.post(&format!("{path}/cancel"), json!({ "undo": "no" })).await.problem(422);
+    assert_eq!(errors, ["undo: expected true or false, found the text \"no\""]);
+    let cancelled = server.post(&format!("{path}/cancel"), json!({ "undo": false })).await.ok(200);
+    assert_eq!((&cancelled["status"], &cancelled["compensation"]), (&json!("cancelled"), &json!("none")));
+    let retried = server.send(server.client().post(format!("{path}/compensation/retry"))).await;
+    retried.problem(409);
+    assert_eq!(retried.json()["allowed"], json!(["failed", "cancelled"]));
+}
+
+#[tokio::test]
 async fn editing_an_active_workflow_opens_a_draft_beside_it() {
     let server = Server::start().await;
     server.post("/api/v1/workflows", json!({ "name": "w" })).await.ok(201);

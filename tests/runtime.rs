@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stepwell::engine::{Control, ExecutionStatus};
+use stepwell::engine::{Compensation, Control, ExecutionStatus};
 use stepwell::expr::Value;
 use stepwell::service::ports::{Progress, Runtime, RuntimeError, Started};
 
@@ -139,6 +139,31 @@ fn a_retry_by_hand_goes_on_from_the_failed_step_of_an_execution_that_left_memory
         assert!(node.wait_ended(id, Duration::from_secs(600)).await.unwrap());
         assert!(attempts() > before);
         assert_eq!(world.queue.dispatched().iter().filter(|key| key.path.as_str() == "a").count(), 1);
+        world.check();
+    });
+}
+
+#[test]
+fn the_undos_that_failed_are_retried_of_an_execution_that_ended_and_left_memory() {
+    simulate(async {
+        let mut world = World::new(1, true, Crashes::Never);
+        let node = world.node().await;
+        let text = "workflow sells { input n: int
+            step a: work { value = input.n, undo flaky { value = a?.value } }
+            sleep 1h }";
+        world.store.publish(&crate::sim::plans::compiled(text)[0]);
+        let id = world.start(&node, "sells", 1, "key").await.unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        node.control(id, Control::Cancel { reason: "enough".into(), undo: true }).await.unwrap();
+        for wanted in [Compensation::Failed, Compensation::Failed, Compensation::Done] {
+            assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            let ended = world.find(id).unwrap();
+            assert_eq!((ended.status, ended.compensation), (ExecutionStatus::Cancelled, wanted));
+            assert_eq!(node.control(id, Control::RetryUndo).await.is_ok(), wanted == Compensation::Failed);
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(node.live(), 0);
         world.check();
     });
 }

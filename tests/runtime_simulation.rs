@@ -7,7 +7,7 @@ use crate::sim::rng::Rng;
 use crate::sim::store::StoreFaults;
 use crate::sim::world::{Crashes, Endings, World, expected, jobs, simulate};
 
-const JOBS: i64 = 9;
+const JOBS: i64 = 14;
 const SEEDS: u64 = 100;
 
 struct Run {

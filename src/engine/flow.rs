@@ -76,6 +76,10 @@ impl Machine<'_> {
     pub(super) fn enter_return(&mut self, place: Place, value: Option<&Expr>, attempt: Attempt) {
         let result = value.map_or(Ok(Value::Null), |expr| self.evaluate(place, expr));
         match result.and_then(|value| self.admit_output(value)) {
+            Ok(_) if self.is_drained(place) => {
+                let message = "the end is decided already: a `return` in a `finally` does not change it";
+                self.raise(place, attempt, Resume::Node, StepError::fatal(code::FAILED, message));
+            }
             Ok(value) => self.end_by(Ending::Return(value), place.parent),
             Err(error) => self.raise(place, attempt, Resume::Node, error),
         }

@@ -193,6 +193,15 @@ impl Machine<'_> {
         })
     }
 
+    /// Whether a place is in a `finally` that runs because it was drained.
+    pub fn is_drained(&self, place: Place) -> bool {
+        let mut around = self.state.frames.around(place.parent);
+        around.any(|(_, frame)| match &frame.kind {
+            FrameKind::Try(protected) => matches!(protected.phase, TryPhase::Finally { drained: true }),
+            _ => false,
+        })
+    }
+
     /// Drains what stands below a frame, which then goes on with its ending.
     pub fn drain(&mut self, top: FrameId, from: Option<FrameId>, ending: Ending) {
         self.clear(top, from, ending.why());

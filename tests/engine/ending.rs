@@ -197,3 +197,17 @@ fn what_stalled_in_a_finally_is_tried_again_when_the_execution_ends() {
         assert_eq!((world.output(), world.attempts("clean"), world.attempts("more")), ("7".to_owned(), 2, 1));
     }
 }
+
+#[test]
+fn a_return_in_a_finally_changes_no_end_that_is_decided() {
+    let text = r#"workflow w {
+  try { step a: work { } } finally { step b: work { }
+    return 1 }
+}"#;
+    both(text, "{}", |mut world| {
+        world.end("a", broken());
+        let world = world.run(echo);
+        assert_eq!((world.status(), world.error_code()), (ExecutionStatus::Failed, "BROKEN".to_owned()));
+    });
+    both(text, "{}", |world| assert_eq!(world.run(echo).output(), "1"));
+}

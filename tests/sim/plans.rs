@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use stepwell::expr::{ObjectType, Type};
-use stepwell::lang::{Notation, Source, builtin_task_types, compile};
+use stepwell::lang::{Notation, Source, builtin_task_types, lower, parse_flow};
 use stepwell::plan::{Plan, Runs, TaskType, TaskTypes};
 
 /// What they are, one of each shape.
@@ -71,6 +71,76 @@ workflow fails {
   step b: bad { value = a.value }
   return { value: 0 }
 }
+
+workflow undone {
+  input n: int
+  try {
+    step a: work { value = input.n, undo work { value = a?.value } }
+    let all = for item in [1, 2, 3] parallel 2 {
+      step b: work { value = item, undo flaky { value = b?.value } }
+      yield b.value
+    }
+    fail "no" code "NO"
+  } finally {
+    parallel {
+      step clean: work { value = 1 }
+      step sweep: work { value = 2 }
+    }
+  }
+}
+
+workflow caught {
+  input n: int
+  try {
+    step a: work { value = input.n, undo log { message = "undo ${a?.value}" } }
+    parallel {
+      branch quick { sleep 3s
+        fail "no" code "NO" }
+      branch slow { try { sleep 1h } finally { step clean: work { value = 1 } } }
+    }
+  } catch error if error.code == "NO" {
+    compensate
+  } finally {
+    step last: work { value = input.n }
+  }
+  return { last: last.value }
+}
+
+workflow races {
+  input n: int
+  parallel first {
+    branch one { step fast: work { value = input.n } }
+    branch two { step slow: work { value = input.n }
+      sleep 1ms }
+    branch three { fail "no" }
+  }
+  step after: work { value = fast?.value ?? slow?.value }
+  return { value: after.value }
+}
+
+workflow keeps {
+  input n: int
+  let list = for item in [1, 2, 3, 4] parallel 3 keep going max 1 {
+    sleep 1s
+    if item == 2 { fail "no" code "NO" }
+    yield item + input.n
+  }
+  step after: work { value = list.size() }
+  return { list: list, value: after.value }
+}
+
+workflow returns {
+  input n: int
+  for item in [1, 2, 3] parallel 3 {
+    try {
+      sleep 1s
+      if item == 2 { return { value: input.n } }
+      sleep 1h
+    } finally {
+      step clean: work { value = item }
+    }
+  }
+}
 "#;
 
 fn task_types() -> TaskTypes {
@@ -86,9 +156,10 @@ fn task_types() -> TaskTypes {
 /// The plans of a text.
 pub fn compiled(text: &str) -> Vec<Arc<Plan>> {
     let source = Source { name: "sim.flow".into(), notation: Notation::Flow, text: text.into() };
-    let compiled = compile(&source, &task_types());
-    assert!(!compiled.has_errors(), "{:#?}", compiled.diagnostics);
-    compiled.plans
+    let (file, diagnostics) = parse_flow(&source);
+    assert!(diagnostics.is_empty(), "{diagnostics:#?}");
+    let types = task_types();
+    file.workflows.iter().map(|workflow| Arc::new(lower(workflow, &types))).collect()
 }
 
 /// All of them.

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use stepwell::engine::{
-    ControlRow, ExecutionStatus, ExecutionUpdate, LogEntry, Start, StepRow, StepStatus, TimerTarget, replay,
+    Compensation, ControlRow, ExecutionStatus, ExecutionUpdate, LogEntry, Start, StepRow, StepStatus, TimerTarget,
+    replay,
 };
 use stepwell::expr::Timestamp;
 use stepwell::ids::{Attempt, Epoch, ExecutionId, PartitionId, StepPath};
@@ -207,6 +208,8 @@ impl Rows {
     fn update(&mut self, update: &ExecutionUpdate, guarded: bool) {
         let Some(row) = self.executions.get_mut(&update.id) else { return };
         let is_final = matches!(row.status, ExecutionStatus::Completed | ExecutionStatus::Cancelled);
+        // But for an undo that failed and is retried: then it ends once more.
+        let is_final = is_final && row.compensation != Compensation::Failed;
         if guarded && (update.seq <= row.seq || is_final) {
             return;
         }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use stepwell::engine::ExecutionStatus;
+use stepwell::engine::{Compensation, Control, ExecutionStatus};
 use stepwell::expr::{Timestamp, Value};
 use stepwell::ids::ExecutionId;
 use stepwell::runtime::{Node, Options, Ports, StartError};
@@ -107,6 +107,7 @@ pub struct Ending {
     pub status: ExecutionStatus,
     pub output: Option<Value>,
     pub error: Option<String>,
+    pub compensation: Compensation,
 }
 
 /// A database, a queue, and processes that come and go.
@@ -250,19 +251,32 @@ impl World {
         }
         while !self.all_ended() {
             assert!(Instant::now() < deadline, "not all ended:\n{}", self.describe());
+            for (id, control) in self.for_a_person() {
+                // It may have been retried in the life before, or the commit may fail: the next round sees.
+                let _ = node.control(id, control).await;
+            }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 
+    /// What waits for a person, who asks for it.
+    fn for_a_person(&self) -> Vec<(ExecutionId, Control)> {
+        let rows = self.store.rows();
+        let wanted = |execution: &Execution| Some((execution.id, asked_of(execution)?));
+        rows.executions.values().filter_map(wanted).collect()
+    }
+
     fn all_ended(&self) -> bool {
-        self.store.rows().executions.values().all(|execution| execution.status.is_terminal())
+        let ended = |execution: &Execution| execution.status.is_terminal() && asked_of(execution).is_none();
+        self.store.rows().executions.values().all(ended)
     }
 
     pub fn endings(&self, started: &BTreeMap<String, ExecutionId>) -> Endings {
         let ending = |(key, id): (&String, &ExecutionId)| {
             let execution = self.find(*id).unwrap();
             let error = execution.error.map(|error| error.code.to_string());
-            (key.clone(), Ending { status: execution.status, output: execution.output, error })
+            let (status, compensation) = (execution.status, execution.compensation);
+            (key.clone(), Ending { status, output: execution.output, error, compensation })
         };
         started.iter().map(ending).collect()
     }
@@ -274,6 +288,7 @@ impl World {
         for (id, execution) in &rows.executions {
             let history = rows.history(*id).unwrap();
             let state = fold(&history, &rows.plans[&execution.plan_hash]).unwrap();
+            assert_eq!(state.compensation(), execution.compensation, "{}", tell(&history));
             assert_eq!(state.status(), execution.status, "{}", tell(&history));
             assert_eq!(state.output(), execution.output.as_ref(), "{}", tell(&history));
         }
@@ -308,6 +323,19 @@ fn tell(history: &stepwell::service::model::History) -> String {
         told += &format!("  @{} {:?}\n", control.seq, control.control);
     }
     told
+}
+
+/// What a person asks of an execution that ended: to run an undo that failed once more, and a step that was poisoned by the
+/// crashes of the simulation.
+fn asked_of(execution: &Execution) -> Option<Control> {
+    let poisoned = execution.error.as_ref().is_some_and(|error| &*error.code == "POISONED");
+    match execution.status {
+        ExecutionStatus::Failed | ExecutionStatus::Cancelled if execution.compensation == Compensation::Failed => {
+            Some(Control::RetryUndo)
+        }
+        ExecutionStatus::Failed if poisoned => Some(Control::Retry),
+        _ => None,
+    }
 }
 
 /// One of each workflow, and a few more.
