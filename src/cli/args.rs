@@ -128,6 +128,8 @@ Examples:
   stepwell test --coverage --coverage-min 80    and what no test reached
   stepwell test --format junit > tests.xml      for CI
   stepwell test --faults                        each step going wrong, one at a time; needs no test
+  stepwell test --from 019b7a3e-4f00-7c11-8f5e-6a2d9b1c0e42 > workflows/order.test.flow
+                                                a recorded execution as a test
 
 Tests are `test` blocks in .flow files and in .test.flow files beside them.";
 
@@ -228,6 +230,18 @@ pub(super) struct TestArgs {
     /// With `--faults`: fail where an effect stands that nothing takes back
     #[arg(long, requires = "faults")]
     pub strict: bool,
+    /// Print a recorded execution of a server as a test, credentials masked
+    #[arg(long, value_name = "EXECUTION", conflicts_with_all = ["faults", "coverage", "coverage_min", "filter"])]
+    pub from: Option<String>,
+    /// With `--from`: where the server is
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub server: String,
+    /// With `--from`: the token that the server wants
+    #[arg(long, requires = "from")]
+    pub token: Option<String>,
+    /// With `--from`: what the test is called
+    #[arg(long, value_name = "TEXT", requires = "from")]
+    pub name: Option<String>,
 }
 
 /// `stepwell explain`.

@@ -8,6 +8,7 @@ mod human;
 mod json;
 mod junit;
 mod loading;
+mod record;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -61,6 +62,9 @@ impl Results<'_> {
 
 /// Runs tests, or what was asked for instead.
 pub(super) fn run(args: &TestArgs) -> Exit {
+    if let Some(execution) = &args.from {
+        return record::run(args, execution);
+    }
     let loaded = match loading::load(&args.paths) {
         Ok(loaded) => loaded,
         Err((message, help)) => return output::usage(&message, Some(&help)),

@@ -3,4 +3,5 @@
 mod blocks;
 mod command;
 mod faults;
+mod record;
 pub mod suite;

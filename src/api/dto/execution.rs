@@ -126,6 +126,8 @@ pub struct ExecutionDto {
     pub idempotency_key: Option<String>,
     /// What it was given, its defaults filled in.
     pub input_data: JsonDto,
+    /// The settings, as they were at its start.
+    pub settings: JsonDto,
     /// What it gave.
     pub output_data: Option<JsonDto>,
     /// Why it failed, in words.
@@ -161,6 +163,7 @@ impl Example for ExecutionDto {
             max_retries: 0,
             idempotency_key: Some("order-4711".to_owned()),
             input_data: Any(json!({ "order_id": "4711", "amount": 19.5 })),
+            settings: Any(json!({ "pay_url": "https://pay.internal" })),
             output_data: Some(Any(json!({ "receipt": "ch_5f2a" }))),
             error_message: None,
             error_details: None,
@@ -189,6 +192,7 @@ impl From<ExecutionView> for ExecutionDto {
             max_retries: execution.max_retries,
             idempotency_key: execution.idempotency_key,
             input_data: json_of(&execution.input),
+            settings: json_of(&execution.settings),
             output_data: execution.output.as_ref().map(json_of),
             error_message: execution.error.as_ref().map(|error| error.message.clone()),
             error_details: execution.error.as_ref().map(details_of),
