@@ -189,3 +189,10 @@ test "it fails" for outer {
 }"#,
     );
 }
+
+#[test]
+fn the_tests_of_the_documentation_pass() {
+    let page = include_str!("../../docs/testing.md");
+    let block = page.split("```flow\n").nth(1).unwrap().split("```").next().unwrap();
+    pass(block);
+}
