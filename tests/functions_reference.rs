@@ -16,6 +16,9 @@ the function is called on that value (a method); where it begins with its own na
 called in both ways, `x.size()` and `size(x)`. An argument marked `?` may be left out. \"Also\" gives the spelling of CEL,
 which means the same.
 
+`T` is any type, the same wherever it stands in a row; `N` is numbers or durations; `O` is of a kind that has an order: numbers, texts,
+bools, durations or timestamps. `O...` is any number of arguments.
+
 A function called with the wrong type, or with null, fails the step with a message that says so; give null a value
 with `??` first. Every evaluation has [a budget](expressions.md#budget-and-limits) of one million units of work: each part of an
 expression costs one, a call one more, and a function on top of that what its row says. Text is limited to the size of a value

@@ -31,7 +31,7 @@ pub use ast::{BinaryOp, Expr, ExprKind, ListItem, MacroKind, ObjectEntry, Templa
 pub use canonical::canonical_json;
 pub use duration::{duration_text, parse_duration};
 pub use eval::{Budget, EvalError, Scope, evaluate};
-pub use functions::{FUNCTION_GROUPS, Form, Function, function, functions};
+pub use functions::{FUNCTION_GROUPS, Form, Function, Param, Shape, Signature, function, functions};
 pub use schema::{schema_from_type, type_from_schema};
 pub use size::MAX_VALUE_DEPTH;
 pub use span::Span;

@@ -150,6 +150,9 @@ fn fmt_union(members: &[Type], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     {
         return write!(f, "{member}?");
     }
+    if members.is_empty() {
+        return f.write_str("never");
+    }
     for (at, member) in members.iter().enumerate() {
         let bar = if at == 0 { "" } else { " | " };
         write!(f, "{bar}{member}")?;

@@ -6,7 +6,7 @@ use crate::expr::{ObjectType, Span, Type};
 use crate::plan::{Plan, Runs, TaskType, TaskTypes};
 
 use super::ast::{File, TaskDecl};
-use super::check::codes::NO_WORKFLOW;
+use super::check::codes::{NO_WORKFLOW, UNUSED};
 use super::source::too_large;
 use super::{Diagnostic, MAX_DIAGNOSTICS, MAX_SOURCE_BYTES, Notation, Source, check, lower, parse_flow, parse_toml};
 
@@ -54,6 +54,10 @@ pub fn compile_with(source: &Source, task_types: &TaskTypes, options: &CompileOp
     }
     let known = with_declared(task_types, &file);
     diagnostics.append(&mut check(&file, &known, options));
+    if diagnostics.iter().any(Diagnostic::is_error) {
+        // What is wrong may be what does not read it.
+        diagnostics.retain(|diagnostic| diagnostic.code != UNUSED);
+    }
     diagnostics.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
     shorten(&mut diagnostics);
     let mut compiled = Compiled { plans: Vec::new(), diagnostics };

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::expr::{Expr, Span, Type};
 
 mod builtin;
+mod cron;
 mod node;
 mod parts;
 mod policy;
@@ -18,6 +19,7 @@ mod task_type;
 mod trigger;
 
 pub use builtin::{Condition, ConditionalConfig, Operator, PathPart, TransformOp, ValuePath};
+pub use cron::{Cron, CronError};
 pub use node::{
     Action, ApproveNode, CachePolicy, CatchArm, DEFAULT_PRIORITY, ForNode, IfArm, JoinMode, KeepGoing, MatchArm,
     MatchNode, Node, NodeId, NodeKind, ParallelChild, Rarely, RatePolicy, RepeatNode, StepNode, TryNode, WaitNode,

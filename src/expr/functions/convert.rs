@@ -31,10 +31,10 @@ pub(super) const TABLE: &[Function] = &[
         .cost("O(n)", "1, and bytes of the result / 64; of JSON also / 16"),
     global("bool", (1, 1), "bool(value: bool | string) -> bool")
         .does("The bool that a text is: `true` or `false`, `t` or `f`, `1` or `0`.", |call| to_bool(call.arg(0))),
-    global("duration", (1, 1), "duration(value: string) -> duration")
+    global("duration", (1, 1), "duration(value: string | duration) -> duration")
         .does("The duration that a text such as `1h30m` is; as in CEL also `1.5h`, `-90.25s` or `1500000us`, finer parts cut.", to_duration)
         .cost("O(n)", "bytes of text / 16"),
-    global("timestamp", (1, 1), "timestamp(value: string | int) -> timestamp")
+    global("timestamp", (1, 1), "timestamp(value: string | int | timestamp) -> timestamp")
         .does("The timestamp that a text in RFC 3339 is, or seconds since 1970.", to_timestamp)
         .cost("O(n)", "4, and bytes of text / 16"),
     global("type", (1, 1), "type(value: any) -> string")
@@ -45,7 +45,7 @@ pub(super) const TABLE: &[Function] = &[
         .aliases(&["json"])
         .does("The value that a text of JSON is.", parse_json)
         .cost("O(n)", "bytes of text / 2"),
-    method("to_json", (0, 0), "value.to_json() -> string")
+    method("to_json", (0, 0), "any.to_json() -> string")
         .does("The value as JSON.", |call| json_text(call.arg(0), call.budget).map(Value::str))
         .cost("O(n)", "bytes of the result / 16"),
 ];

@@ -13,44 +13,44 @@ use crate::expr::{Value, canonical_json, ops};
 const MAX_RANGE: usize = 100_000;
 
 pub(super) const TABLE: &[Function] = &[
-    method("first", (0, 1), "list.first(count?: int) -> any")
+    method("first", (0, 1), "list<T>.first() -> T? or list<T>.first(count: int) -> list<T>")
         .does("The first item, or null where there is none; with `count`, a list of the first so many.", first)
         .cost("O(n)", "the count"),
-    method("last", (0, 1), "list.last(count?: int) -> any")
+    method("last", (0, 1), "list<T>.last() -> T? or list<T>.last(count: int) -> list<T>")
         .does("The last item, or null where there is none; with `count`, a list of the last so many.", last)
         .cost("O(n)", "the count"),
-    method("slice", (1, 2), "list.slice(start: int, end?: int) -> list")
+    method("slice", (1, 2), "list<T>.slice(start: int, end?: int) -> list<T>")
         .does("The items from `start` up to `end`, or to the end; both must be within the list.", slice)
         .cost("O(n)", "the items"),
-    both("sum", (0, 0), "list.sum() -> int | number | duration")
+    both("sum", (0, 0), "list<N>.sum() -> N")
         .does("The sum of numbers or of durations; 0 for an empty list.", sum)
         .cost("O(n)", "the items"),
-    both("avg", (0, 0), "list.avg() -> number?")
+    both("avg", (0, 0), "list<number>.avg() -> number?")
         .does("The average of numbers, or null for an empty list.", avg)
         .cost("O(n)", "the items"),
-    both("min", (0, 31), "list.min() -> any")
+    both("min", (0, 31), "list<O>.min() -> O? or min(value: O, other: O, more...: O) -> O")
         .does(
             "The least item of a list, or null where it is empty; `min(a, b)` is the least of its arguments.",
             |call| extreme(call, true),
         )
         .cost("O(n)", "the items"),
-    both("max", (0, 31), "list.max() -> any")
+    both("max", (0, 31), "list<O>.max() -> O? or max(value: O, other: O, more...: O) -> O")
         .does(
             "The greatest item of a list, or null where it is empty; `max(a, b)` is the greatest of its arguments.",
             |call| extreme(call, false),
         )
         .cost("O(n)", "the items"),
-    method("sort", (0, 0), "list.sort() -> list")
+    method("sort", (0, 0), "list<O>.sort() -> list<O>")
         .does("The items in ascending order; all must be numbers, or texts, bools, durations or timestamps.", sort)
         .cost("O(n log n)", "(items + bytes of text / 64) × log2 of the items, and bytes of text / 64"),
-    method("unique", (0, 0), "list.unique() -> list")
+    method("unique", (0, 0), "list<T>.unique() -> list<T>")
         .aliases(&["distinct"])
         .does("The items without those that are equal to an earlier one.", unique)
         .cost("O(n)", "8 an item, and bytes of their JSON / 16"),
-    method("flatten", (0, 1), "list.flatten(depth?: int) -> list")
+    method("flatten", (0, 1), "list<any>.flatten(depth?: int) -> list<any>")
         .does("The list with the items of inner lists in their place, one level deep or `depth`.", flatten)
         .cost("O(n)", "the items; at each level the inner lists, their items, and the items that it gives"),
-    method("zip", (1, 1), "list.zip(other: list) -> list<list>")
+    method("zip", (1, 1), "list<T>.zip(other: list<T>) -> list<list<T>>")
         .does("Pairs of the items of both lists, as many as the shorter has.", zip)
         .cost("O(n)", "3 a pair"),
     global("range", (1, 3), "range(start_or_end: int, end?: int, step?: int) -> list<int>")

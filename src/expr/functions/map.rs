@@ -8,19 +8,19 @@ use crate::expr::fault::Fault;
 use crate::expr::{Map, Value, ops};
 
 pub(super) const TABLE: &[Function] = &[
-    method("keys", (0, 0), "object.keys() -> list<string>")
+    method("keys", (0, 0), "map<any>.keys() -> list<string>")
         .does("The keys of an object, in its order.", |call| list_of(call, |key, _| Value::Str(key.clone())))
         .cost("O(n)", "the entries"),
-    method("values", (0, 0), "object.values() -> list")
+    method("values", (0, 0), "map<T>.values() -> list<T>")
         .does("The values of an object, in its order.", |call| list_of(call, |_, value| value.clone()))
         .cost("O(n)", "the entries"),
-    method("entries", (0, 0), "object.entries() -> list<{ key: string, value: any }>")
+    method("entries", (0, 0), "map<T>.entries() -> list<{ key: string, value: T }>")
         .does("The entries of an object as a list of `{ key, value }`.", entries)
         .cost("O(n)", "12 an entry"),
-    global("from_entries", (1, 1), "from_entries(entries: list<{ key: string, value: any }>) -> map")
+    global("from_entries", (1, 1), "from_entries(entries: list<{ key: string, value: T }>) -> map<T>")
         .does("An object of a list of `{ key, value }`; of two with one key the later counts.", from_entries)
         .cost("O(n)", "3 an entry, and bytes of the keys / 64"),
-    method("merge", (1, 1), "object.merge(other: map) -> map")
+    method("merge", (1, 1), "map<T>.merge(other: map<T>) -> map<T>")
         .does("The entries of both objects; where both have a key, the other's. Inner objects are not merged.", merge)
         .cost("O(n)", "2 an entry, 3 of the other's, and bytes of the other's keys / 64"),
 ];

@@ -18,10 +18,12 @@ mod list;
 mod map;
 mod number;
 mod pattern;
+mod signature;
 mod text;
 mod time;
 
 pub(super) use pattern::Patterns;
+pub use signature::{Param, Shape, Signature};
 
 /// How a function is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +49,7 @@ pub struct Function {
     pub min_args: usize,
     /// The most arguments, not counting a receiver.
     pub max_args: usize,
-    /// How it is written, with types: `text.split(separator: string) -> list<string>`.
+    /// How it is written, with types: `string.split(separator: string) -> list<string>`; several ways with `or` between.
     pub signature: &'static str,
     /// What it does, in a sentence or two.
     pub doc: &'static str,

@@ -5,9 +5,8 @@ use crate::expr::fault::Fault;
 use crate::expr::{Value, ops};
 
 pub(super) const TABLE: &[Function] = &[
-    both("abs", (0, 0), "abs(value: int | number | duration) -> int | number | duration")
-        .does("The value without its sign.", abs),
-    both("round", (0, 1), "round(value: number, digits?: int) -> int").does(
+    both("abs", (0, 0), "abs(value: N) -> N").does("The value without its sign.", abs),
+    both("round", (0, 1), "round(value: number) -> int or round(value: number, digits: int) -> number").does(
         "The nearest int, halves away from zero; with `digits` (0 to 15), the number of so many decimals.",
         round,
     ),

@@ -6,68 +6,68 @@ use crate::expr::text::{push_text, write_text};
 use crate::expr::{Value, ops};
 
 pub(super) const TABLE: &[Function] = &[
-    both("size", (0, 0), "size(value: string | list | map) -> int")
+    both("size", (0, 0), "size(value: string | list<any> | map<any>) -> int")
         .does("The number of characters of a text, items of a list or entries of an object.", size)
         .cost("O(n)", "bytes of text / 64"),
-    method("contains", (1, 1), "value.contains(part: any) -> bool")
+    method("contains", (1, 1), "string.contains(part: string) -> bool or list<any>.contains(item: any) -> bool or map<any>.contains(key: any) -> bool")
         .does("Whether a text holds another, a list an item, or an object a key.", contains)
         .cost("O(n)", "bytes of text / 16, or the items, or bytes of the key / 64"),
-    method("starts_with", (1, 1), "text.starts_with(prefix: string) -> bool")
+    method("starts_with", (1, 1), "string.starts_with(prefix: string) -> bool")
         .aliases(&["startsWith"])
         .does("Whether a text begins with another.", |call| ends(call, |text, part| text.starts_with(part)))
         .cost("O(n)", "bytes of the prefix / 64"),
-    method("ends_with", (1, 1), "text.ends_with(suffix: string) -> bool")
+    method("ends_with", (1, 1), "string.ends_with(suffix: string) -> bool")
         .aliases(&["endsWith"])
         .does("Whether a text ends with another.", |call| ends(call, |text, part| text.ends_with(part)))
         .cost("O(n)", "bytes of the suffix / 64"),
-    both("matches", (1, 1), "text.matches(pattern: string) -> bool")
+    both("matches", (1, 1), "string.matches(pattern: string) -> bool")
         .does("Whether a regular expression matches somewhere in a text; `^` and `$` tie it to the ends.", matches)
         .cost(
             "O(n m)",
             "bytes of text × places of the pattern / 4; 100 a place when an evaluation first uses a pattern",
         ),
-    method("replace", (2, 3), "text.replace(old: string, new: string, limit?: int) -> string")
+    method("replace", (2, 3), "string.replace(old: string, new: string, limit?: int) -> string")
         .does("The text with `new` for each `old`, or for the first `limit` of them.", replace)
         .cost("O(n)", "bytes of text / 16, bytes of the result / 64, and places replaced / 2"),
-    method("split", (1, 2), "text.split(separator: string, limit?: int) -> list<string>")
+    method("split", (1, 2), "string.split(separator: string, limit?: int) -> list<string>")
         .does("The pieces between separators, at most `limit` of them; an empty separator gives the characters.", split)
         .cost("O(n)", "bytes of text / 16, and 2 a piece"),
-    method("join", (0, 1), "list.join(separator?: string) -> string")
+    method("join", (0, 1), "list<any>.join(separator?: string) -> string")
         .does("The items of a list as one text, each as a template would show it.", join)
         .cost("O(n)", "2 an item, and bytes of the result / 64"),
-    method("trim", (0, 0), "text.trim() -> string")
+    method("trim", (0, 0), "string.trim() -> string")
         .does("The text without white space at its ends.", |call| change(call, |text| text.trim().to_owned()))
         .cost("O(n)", "bytes of text / 8, and of the result / 64"),
-    method("lower", (0, 0), "text.lower() -> string")
+    method("lower", (0, 0), "string.lower() -> string")
         .does("The text in lower case.", |call| change(call, str::to_lowercase))
         .cost("O(n)", "bytes of text / 8, and of the result / 64"),
-    method("upper", (0, 0), "text.upper() -> string")
+    method("upper", (0, 0), "string.upper() -> string")
         .does("The text in upper case.", |call| change(call, str::to_uppercase))
         .cost("O(n)", "bytes of text / 8, and of the result / 64"),
-    method("lower_ascii", (0, 0), "text.lower_ascii() -> string")
+    method("lower_ascii", (0, 0), "string.lower_ascii() -> string")
         .aliases(&["lowerAscii"])
         .does("The text with the letters A to Z in lower case.", |call| change(call, str::to_ascii_lowercase))
         .cost("O(n)", "bytes of text / 8, and of the result / 64"),
-    method("upper_ascii", (0, 0), "text.upper_ascii() -> string")
+    method("upper_ascii", (0, 0), "string.upper_ascii() -> string")
         .aliases(&["upperAscii"])
         .does("The text with the letters a to z in upper case.", |call| change(call, str::to_ascii_uppercase))
         .cost("O(n)", "bytes of text / 8, and of the result / 64"),
-    method("substring", (1, 2), "text.substring(start: int, end?: int) -> string")
+    method("substring", (1, 2), "string.substring(start: int, end?: int) -> string")
         .does("The characters from `start` up to `end`, or to the end of the text.", substring)
         .cost("O(n)", "bytes of text / 16"),
-    method("index_of", (1, 2), "text.index_of(part: string, start?: int) -> int")
+    method("index_of", (1, 2), "string.index_of(part: string, start?: int) -> int")
         .aliases(&["indexOf"])
         .does("Where a part first stands at or after `start`; -1 where it does not.", index_of)
         .cost("O(n)", "bytes of text / 8"),
-    method("last_index_of", (1, 2), "text.last_index_of(part: string, start?: int) -> int")
+    method("last_index_of", (1, 2), "string.last_index_of(part: string, start?: int) -> int")
         .aliases(&["lastIndexOf"])
         .does("Where a part last stands, at or before `start`; -1 where it does not.", last_index_of)
         .cost("O(n)", "bytes of text / 8"),
-    method("char_at", (1, 1), "text.char_at(index: int) -> string")
+    method("char_at", (1, 1), "string.char_at(index: int) -> string")
         .aliases(&["charAt"])
         .does("The character at a place; empty at the very end.", char_at)
         .cost("O(n)", "bytes of text / 16"),
-    method("reverse", (0, 0), "value.reverse() -> string | list")
+    method("reverse", (0, 0), "string.reverse() -> string or list<T>.reverse() -> list<T>")
         .does("A text or a list the other way round.", reverse)
         .cost("O(n)", "the items; or bytes of text / 8, and of the result / 64"),
 ];

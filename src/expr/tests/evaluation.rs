@@ -305,9 +305,9 @@ fn unknown_functions_and_wrong_calls_say_what_is_meant() {
     assert_eq!(error(&call("sise", [lit("a")])), "unknown function `sise`: did you mean `size`?");
     assert_eq!(
         error(&method(lit("a"), "size", [lit(1)])),
-        "`size` takes no arguments, and got 1: `size(value: string | list | map) -> int`"
+        "`size` takes no arguments, and got 1: `size(value: string | list<any> | map<any>) -> int`"
     );
-    assert_eq!(error(&call("size", [])), "`size` needs a value: `size(value: string | list | map) -> int`");
+    assert_eq!(error(&call("size", [])), "`size` needs a value: `size(value: string | list<any> | map<any>) -> int`");
     assert_eq!(error(&call("size", [lit(1)])), "`size` takes text, a list or an object, and this is the int 1");
 }
 

@@ -296,11 +296,10 @@ fn names_are_unique_and_signatures_name_their_function() {
         for name in function.names() {
             assert!(seen.insert(name), "`{name}` is there twice");
         }
-        let written = match function.form {
-            Form::Method => function.signature.split_once('.').unwrap().1,
-            _ => function.signature.trim_start_matches("text.").trim_start_matches("list."),
-        };
-        assert!(written.starts_with(&format!("{}(", function.name)), "{}", function.signature);
+        for way in function.signature.split(" or ") {
+            let head = way.split_once('(').unwrap().0;
+            assert_eq!(head.rsplit_once('.').map_or(head, |(_, name)| name), function.name, "{way}");
+        }
         assert!(function.doc.ends_with('.'), "{}", function.name);
     }
 }

@@ -28,6 +28,9 @@ pub const ALWAYS_FAILS: &str = "E0211";
 /// A name that is not written as names are.
 pub const BAD_NAME: &str = "E0212";
 
+/// Something that nothing reads.
+pub const UNUSED: &str = "E0213";
+
 /// A task type that nothing declares.
 pub const UNKNOWN_TASK_TYPE: &str = "E0301";
 /// A key that the task type does not take.
@@ -49,8 +52,23 @@ pub const BAD_TARGET: &str = "E0309";
 /// A key that a workflow does not have.
 pub const UNKNOWN_KEY: &str = "E0310";
 
+/// A value that an operator can't take.
+pub const OPERAND: &str = "E0311";
+/// A value that a function can't take.
+pub const ARGUMENT: &str = "E0312";
+/// A value that may be null, where null can't be.
+pub const MAYBE_NULL: &str = "E0313";
+/// A condition whose answer is known.
+pub const ALWAYS: &str = "E0314";
+/// A secret where it would be seen.
+pub const SECRET: &str = "E0315";
 /// A value whose type is not known, where a type is asked for. Told where the check is strict.
 pub const NOT_KNOWN: &str = "E0316";
+
+/// A `match` that does not cover what it matches.
+pub const NOT_COVERED: &str = "E0317";
+/// A value of a `match` that never fits.
+pub const PATTERN: &str = "E0318";
 
 /// A word that is no policy.
 pub const UNKNOWN_POLICY: &str = "E0401";
@@ -62,6 +80,11 @@ pub const BAD_COUNT: &str = "E0403";
 pub const DUPLICATE_POLICY: &str = "E0404";
 /// A policy where it means nothing.
 pub const MISPLACED_POLICY: &str = "E0405";
+
+/// A policy that does nothing.
+pub const USELESS_POLICY: &str = "E0406";
+/// A retry that may do its work twice.
+pub const HARMFUL_RETRY: &str = "E0407";
 
 /// `after` names what is not beside it.
 pub const UNKNOWN_AFTER: &str = "E0501";
@@ -77,8 +100,6 @@ pub const UNREACHABLE: &str = "E0505";
 pub const EMPTY_WORKFLOW: &str = "E0506";
 /// More steps than a plan may have.
 pub const TOO_MANY_STEPS: &str = "E0507";
-/// A part of the language that this version does not run.
-pub const NOT_SUPPORTED: &str = "E0509";
 /// A statement where it can't stand.
 pub const MISPLACED_STATEMENT: &str = "E0510";
 
@@ -90,6 +111,16 @@ pub const TOML_UNKNOWN_KEY: &str = "E0602";
 pub const TOML_WRONG_KIND: &str = "E0603";
 /// A key that must be there.
 pub const TOML_MISSING_KEY: &str = "E0604";
+
+/// A schedule that is none.
+pub const BAD_CRON: &str = "E0701";
+/// A time zone that is none.
+pub const BAD_TIME_ZONE: &str = "E0702";
+
+/// A test that names what there is not.
+pub const UNKNOWN_TESTED: &str = "E0801";
+/// A test of what can't be.
+pub const UNTESTABLE: &str = "E0802";
 
 /// Every code of this module with its title.
 pub const TITLES: &[(&str, &str)] = &[
@@ -106,6 +137,7 @@ pub const TITLES: &[(&str, &str)] = &[
     (DUPLICATE_KEY, "a key written twice"),
     (ALWAYS_FAILS, "an expression of constants that always fails"),
     (BAD_NAME, "a name that is not written as names are"),
+    (UNUSED, "something that nothing reads"),
     (UNKNOWN_TASK_TYPE, "a task type that nothing declares"),
     (UNKNOWN_CONFIG, "a key that the task type does not take"),
     (MISSING_CONFIG, "a key that the task type needs"),
@@ -116,12 +148,21 @@ pub const TITLES: &[(&str, &str)] = &[
     (ONE_OF, "none or several of what a step must have one of"),
     (BAD_TARGET, "a step that a `conditional` can't name"),
     (UNKNOWN_KEY, "a key that a workflow does not have"),
+    (OPERAND, "a value that an operator can't take"),
+    (ARGUMENT, "a value that a function can't take"),
+    (MAYBE_NULL, "a value that may be null, where null can't be"),
+    (ALWAYS, "a condition whose answer is known"),
+    (SECRET, "a secret where it would be seen"),
     (NOT_KNOWN, "a type that is not known"),
+    (NOT_COVERED, "a `match` that does not cover what it matches"),
+    (PATTERN, "a value of a `match` that never fits"),
     (UNKNOWN_POLICY, "a word that is no policy"),
     (BAD_DURATION, "a length of time that can't be"),
     (BAD_COUNT, "a count that can't be"),
     (DUPLICATE_POLICY, "a policy written twice"),
     (MISPLACED_POLICY, "a policy where it means nothing"),
+    (USELESS_POLICY, "a policy that does nothing"),
+    (HARMFUL_RETRY, "a retry that may do its work twice"),
     (UNKNOWN_AFTER, "`after` names what is not beside it"),
     (CYCLE, "steps that wait for each other"),
     (AFTER_OUTSIDE_PARALLEL, "`after` outside of a `parallel`"),
@@ -129,12 +170,15 @@ pub const TITLES: &[(&str, &str)] = &[
     (UNREACHABLE, "a statement that is never reached"),
     (EMPTY_WORKFLOW, "a workflow that does nothing"),
     (TOO_MANY_STEPS, "more steps than a plan may have"),
-    (NOT_SUPPORTED, "a part of the language that this version does not run"),
     (MISPLACED_STATEMENT, "a statement where it can't stand"),
     (TOML_SYNTAX, "text that is not TOML"),
     (TOML_UNKNOWN_KEY, "a key that the flat notation does not know"),
     (TOML_WRONG_KIND, "a value of the wrong kind"),
     (TOML_MISSING_KEY, "a key that must be there"),
+    (BAD_CRON, "a schedule that is none"),
+    (BAD_TIME_ZONE, "a time zone that is none"),
+    (UNKNOWN_TESTED, "a test that names what there is not"),
+    (UNTESTABLE, "a test of what can't be"),
 ];
 
 /// Every code that a diagnostic can have, with its title, in order.

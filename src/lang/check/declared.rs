@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::expr::Span;
-use crate::lang::ast::{Name, Stmt, StmtKind, Workflow};
+use crate::lang::ast::{Catch, Name, Stmt, StmtKind, Workflow};
 use crate::lang::statements::each_statement;
 
 use super::words::ident;
@@ -17,9 +17,15 @@ pub enum Kind {
     LoopVariable,
     Wait,
     Approval,
+    Caught,
 }
 
 impl Kind {
+    /// Whether it is known after the block that it stands in: what ran is part of the execution's record.
+    pub fn outlives_its_block(self) -> bool {
+        matches!(self, Self::Step | Self::Wait | Self::Approval)
+    }
+
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
@@ -29,6 +35,7 @@ impl Kind {
             Self::LoopVariable => "a loop variable",
             Self::Wait => "a `wait`",
             Self::Approval => "an `approve`",
+            Self::Caught => "the error of a `catch`",
         }
     }
 }
@@ -91,6 +98,10 @@ impl<'a> Declared<'a> {
                 }
                 variables.push(Declaration { name: &each.var, kind: Kind::LoopVariable, span });
             }
+            StmtKind::Try(tried) => {
+                let caught = |catch: &'a Catch| Declaration { name: &catch.name, kind: Kind::Caught, span: catch.span };
+                variables.extend(tried.catches.iter().map(caught));
+            }
             StmtKind::Wait(wait) => self.add(Declaration { name: &wait.name, kind: Kind::Wait, span }),
             StmtKind::Approve(approve) => self.add(Declaration { name: &approve.name, kind: Kind::Approval, span }),
             StmtKind::Unread { words } => {
@@ -119,11 +130,11 @@ impl<'a> Declared<'a> {
         }
     }
 
-    /// A loop variable may have the name of another loop's, and not that of anything else.
+    /// A loop variable may have the name of another loop's, and an error that of another; not that of anything else.
     fn variable(&mut self, variable: Declaration<'a>) {
         let key = ident(&variable.name.value);
         match self.by_ident.get(&key) {
-            Some(first) if first.kind != Kind::LoopVariable => self.taken.push((variable, *first)),
+            Some(first) if first.kind != variable.kind => self.taken.push((variable, *first)),
             Some(_) => {}
             None => {
                 self.by_ident.insert(key, variable);

@@ -9,11 +9,9 @@ use crate::lang::constant::constant_value;
 use crate::lang::nearest::{did_you_mean, nearest};
 
 use super::Checker;
-use super::codes::{MISSING_CONFIG, NOT_KNOWN, UNKNOWN_CONFIG, UNKNOWN_WORD, WRONG_TYPE};
-use super::field::without_null;
-
-/// How a value gets a type.
-const NOT_KNOWN_HELP: &str = "a step's `output` and a task's `output` declare what comes back";
+use super::algebra::{can_be, without_null};
+use super::codes::{MISSING_CONFIG, UNKNOWN_CONFIG, UNKNOWN_WORD, WRONG_TYPE};
+use super::null::Use;
 
 impl Checker<'_> {
     /// Tells what of `expr` can't be `wanted`. `what` is what it is the value of, in words.
@@ -86,10 +84,14 @@ impl Checker<'_> {
             return;
         }
         let actual = self.type_of(expr);
-        if self.strict && actual == Type::Any {
-            let message = format!("the type of this is not known, and {what} must be `{}`", without_null(wanted));
-            self.tell(Diagnostic::warning(NOT_KNOWN, message, expr.span).help(NOT_KNOWN_HELP));
+        if *wanted != Type::Any {
+            self.known(expr, &actual, &format!("{what} must be `{}`", without_null(wanted)));
         }
+        let actual = if wanted.accepts_null() {
+            actual
+        } else {
+            self.bare(expr, actual, Use::Value(&format!("{what} must be `{wanted}`")))
+        };
         if !can_be(&actual, wanted) {
             let message = format!("{what} must be `{}`, and this is `{actual}`", without_null(wanted));
             self.error(WRONG_TYPE, message, expr.span);
@@ -130,34 +132,6 @@ fn words(value: &Value) -> &'static str {
         Value::List(_) => "a list",
         Value::Map(_) => "an object",
     }
-}
-
-/// Whether a value of the one type can be one of the other; false only where it can't for sure.
-pub fn can_be(actual: &Type, wanted: &Type) -> bool {
-    match (actual, wanted) {
-        (Type::Any, _) | (_, Type::Any) => true,
-        (Type::Union(members), wanted) => members.iter().any(|member| can_be(member, wanted)),
-        (actual, Type::Union(members)) => members.iter().any(|member| can_be(actual, member)),
-        (Type::Int | Type::Number, Type::Int | Type::Number) => true,
-        (Type::Literal(a), Type::Literal(b)) => a == b,
-        (Type::String | Type::Literal(_), Type::String | Type::Duration | Type::Timestamp) => true,
-        (Type::String, Type::Literal(_)) => true,
-        // One without entries is of every type of list.
-        (Type::List(_), Type::List(_)) => true,
-        (Type::Duration | Type::Timestamp, Type::String) => true,
-        (Type::Map(_) | Type::Object(_), Type::Map(_)) | (Type::Map(_), Type::Object(_)) => true,
-        (Type::Object(a), Type::Object(b)) => object_can_be(a, b),
-        (actual, wanted) => actual == wanted,
-    }
-}
-
-fn object_can_be(actual: &ObjectType, wanted: &ObjectType) -> bool {
-    let fields_fit = wanted.fields.iter().all(|field| match actual.field(&field.name) {
-        Some(given) => can_be(&given.ty, &field.ty),
-        None => actual.open || !field.required || field.ty.accepts_null(),
-    });
-    fields_fit
-        && (wanted.open || actual.fields.iter().all(|given| !given.required || wanted.field(&given.name).is_some()))
 }
 
 /// Whether a field can't be left out: `any` is asked for, a nullable type is not.

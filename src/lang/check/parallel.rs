@@ -3,19 +3,27 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::expr::Value;
 use crate::lang::Diagnostic;
-use crate::lang::ast::{Name, PolicyKind, Stmt, StmtKind};
+use crate::lang::ast::{Name, ParallelMode, PolicyKind, Stmt, StmtKind};
+use crate::lang::constant::constant_value;
 use crate::lang::lower::{child_name, child_policies};
 use crate::lang::statements::each_statement;
 
 use super::Checker;
-use super::codes::{CYCLE, MISPLACED_STATEMENT, UNKNOWN_AFTER};
+use super::codes::{BAD_COUNT, CYCLE, MISPLACED_STATEMENT, UNKNOWN_AFTER};
 use super::graph::{Reach, cycles, ordered};
+use super::policy::Owner;
+use super::statement::End;
 use super::words::ident;
 
+/// Why a step of a race may have no value.
+const IN_RACE: &str = "only what won has a value";
+
 impl Checker<'_> {
-    /// Checks a `parallel`; the steps of its children are known after it.
-    pub fn parallel(&mut self, children: &[Stmt]) {
+    /// Checks a `parallel`; the steps of its children are known after it, those of one that is a race where they won.
+    pub fn parallel(&mut self, mode: &ParallelMode, children: &[Stmt]) -> Option<End> {
+        self.mode(mode, children.len());
         let places: HashMap<&str, usize> =
             children.iter().enumerate().filter_map(|(at, child)| Some((child_name(child)?, at))).collect();
         let mut edges: Vec<Vec<usize>> = Vec::new();
@@ -32,40 +40,54 @@ impl Checker<'_> {
         let names = children.iter().map(|child| child_name(child).unwrap_or_default().into()).collect();
         self.scopes.enter_parallel(members(children), names, reach);
         let order = if whole { order } else { (0..children.len()).collect() };
+        let mut ends = None;
         for at in order {
             self.scopes.at_child(at);
-            self.child(&children[at]);
+            ends = ends.or(self.child(&children[at]));
         }
         let steps = self.scopes.leave();
-        self.bind_all(steps);
+        match mode {
+            ParallelMode::All => self.bind_all(steps),
+            ParallelMode::First(span) | ParallelMode::Any { span, .. } => self.bind_maybe(steps, (*span, IN_RACE)),
+        }
+        ends.filter(|_| matches!(mode, ParallelMode::All))
     }
 
-    fn child(&mut self, child: &Stmt) {
-        match &child.kind {
-            StmtKind::Step(step) => self.step(step),
-            StmtKind::Branch { policies, body, .. } => {
-                self.policies(policies);
-                self.branch_policies(policies);
-                let steps = self.block(body);
-                self.bind_all(steps);
+    /// How many children must win.
+    fn mode(&mut self, mode: &ParallelMode, children: usize) {
+        let ParallelMode::Any { count, .. } = mode else { return };
+        self.value(count);
+        match constant_value(count) {
+            Some(Value::Int(wanted)) if usize::try_from(wanted).is_ok_and(|wanted| wanted > children) => {
+                let message = format!("`any {wanted} of` {children} can't be");
+                self.tell(Diagnostic::error(BAD_COUNT, message, count.span).help("each child wins once at most"));
             }
-            StmtKind::Unread { .. } => {}
+            _ => self.positive(count, "the number of winners"),
+        }
+        self.no_secret(count, "the record of a decision");
+    }
+
+    fn child(&mut self, child: &Stmt) -> Option<End> {
+        match &child.kind {
+            StmtKind::Step(step) => {
+                self.step(step);
+                None
+            }
+            StmtKind::Branch { policies, body, .. } => {
+                self.policies(policies, Owner::Branch);
+                let block = self.block(body);
+                self.bind_all(block.steps);
+                block.ends
+            }
+            StmtKind::Unread { .. } => None,
             _ => {
                 let error =
                     Diagnostic::error(MISPLACED_STATEMENT, "a child of `parallel` is a step or a branch", child.span);
                 self.tell(error.help("put it into `branch NAME { … }`"));
-                let steps = self.block(std::slice::from_ref(child));
-                self.bind_all(steps);
+                let block = self.block(std::slice::from_ref(child));
+                self.bind_all(block.steps);
+                block.ends
             }
-        }
-    }
-
-    /// A flat step in a loop is a branch around the loop, whose name is the list after it.
-    fn branch_policies(&mut self, policies: &[crate::lang::ast::Policy]) {
-        for policy in policies.iter().filter(|policy| !matches!(policy.kind, PolicyKind::After(_) | PolicyKind::Other))
-        {
-            let message = format!("`{}` is a step's, and a branch is none", policy.keyword.value);
-            self.error(super::codes::MISPLACED_POLICY, message, policy.keyword.span);
         }
     }
 
@@ -135,8 +157,8 @@ fn members(children: &[Stmt]) -> HashMap<String, usize> {
         each_statement(std::slice::from_ref(child), &mut |statement: &Stmt| {
             if let StmtKind::For(each) = &statement.kind {
                 each_statement(&each.body, &mut |hidden| {
-                    if let StmtKind::Step(step) = &hidden.kind {
-                        inner.insert(step.name.span);
+                    if let Some(name) = lasting(hidden) {
+                        inner.insert(name.span);
                     }
                 });
                 // The list of a flat step's loop is known after it by the step's name.
@@ -144,12 +166,20 @@ fn members(children: &[Stmt]) -> HashMap<String, usize> {
                     add(&name.value, at);
                 }
             }
-            if let StmtKind::Step(step) = &statement.kind
-                && !inner.contains(&step.name.span)
-            {
-                add(&step.name.value, at);
+            if let Some(name) = lasting(statement).filter(|name| !inner.contains(&name.span)) {
+                add(&name.value, at);
             }
         });
     }
     members
+}
+
+/// The name of a statement that is known after the block that it stands in.
+fn lasting(statement: &Stmt) -> Option<&Name> {
+    match &statement.kind {
+        StmtKind::Step(step) => Some(&step.name),
+        StmtKind::Wait(wait) => Some(&wait.name),
+        StmtKind::Approve(approve) => Some(&approve.name),
+        _ => None,
+    }
 }

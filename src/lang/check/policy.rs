@@ -1,25 +1,29 @@
-//! Policies: the engine's entries of a step or a workflow.
+//! Policies: the engine's entries of a step, a branch, an undo or a workflow, and where each may stand.
 
-use crate::expr::{Expr, Span, Type, Value, parse_duration};
+use crate::expr::{Expr, Value, parse_duration};
 use crate::lang::Diagnostic;
-use crate::lang::ast::{Policy, PolicyKind, Retry};
-use crate::lang::constant::{constant_value, is_constant};
-use crate::lang::nearest::did_you_mean;
+use crate::lang::ast::{Policy, PolicyKind};
+use crate::lang::constant::constant_value;
 use crate::lang::unread::has_unread;
+use crate::plan::{Runs, TaskType};
 
 use super::Checker;
-use super::codes::{
-    BAD_COUNT, BAD_DURATION, DUPLICATE_POLICY, MISPLACED_POLICY, NOT_SUPPORTED, UNKNOWN_POLICY, UNKNOWN_WORD,
-    WRONG_TYPE,
-};
-use super::words::{LATER_POLICIES, POLICIES};
+use super::codes::{BAD_DURATION, DUPLICATE_POLICY, MISPLACED_POLICY, UNKNOWN_POLICY, USELESS_POLICY, WRONG_TYPE};
+use super::words::POLICIES;
 
-/// What the number of `retry` is.
-const RETRY_HELP: &str = "a whole number such as `3`: up to three further attempts after the first";
+/// Whose policies they are.
+#[derive(Clone, Copy)]
+pub enum Owner<'a> {
+    Workflow,
+    /// A step of a task type, where that is known.
+    Step(Option<&'a TaskType>),
+    Branch,
+    Undo,
+}
 
 impl Checker<'_> {
     /// Checks policies, `after` apart, which is for the `parallel` around to judge.
-    pub fn policies(&mut self, policies: &[Policy]) {
+    pub fn policies(&mut self, policies: &[Policy], owner: Owner<'_>) {
         for (at, policy) in policies.iter().enumerate() {
             let word = &*policy.keyword.value;
             let known = !matches!(policy.kind, PolicyKind::Other);
@@ -30,33 +34,116 @@ impl Checker<'_> {
                 self.tell(error.also(first.keyword.span, "first here"));
                 continue;
             }
-            self.policy(policy);
+            if !self.misplaced(policy, owner) {
+                let before = self.diagnostics.len();
+                self.policy(policy);
+                if self.diagnostics.len() == before {
+                    self.useless(policy, owner);
+                }
+            }
         }
     }
 
     fn policy(&mut self, policy: &Policy) {
         match &policy.kind {
             PolicyKind::Timeout(duration) => self.duration(duration, "a time-out", false),
+            PolicyKind::Heartbeat(duration) => self.duration(duration, "a heartbeat", false),
+            PolicyKind::Keep(duration) => self.duration(duration, "how long events are kept", false),
             PolicyKind::Retry(retry) => self.retry(retry),
-            PolicyKind::When(condition) => {
-                self.value(condition);
-                self.fit(condition, &Type::Bool, "`when`");
-            }
+            PolicyKind::When(condition) => self.condition(condition, "`when`"),
             PolicyKind::Queue(name) => self.queue(name),
-            PolicyKind::After(_) | PolicyKind::Output(_) => {}
-            _ => self.other_policy(policy),
+            PolicyKind::Priority(priority) => self.priority(priority),
+            PolicyKind::Cache { key, ttl } => self.cache(key, ttl),
+            PolicyKind::Rate { name, limit } => self.rate(name, limit),
+            PolicyKind::Concurrency { key, limit, otherwise } => self.concurrency(key, limit, otherwise.as_ref()),
+            PolicyKind::After(_)
+            | PolicyKind::Output(_)
+            | PolicyKind::Undo(_)
+            | PolicyKind::UndoNever
+            | PolicyKind::Irreversible
+            | PolicyKind::Idempotent
+            | PolicyKind::AtMostOnce => {}
+            PolicyKind::Other => self.other_policy(policy),
         }
     }
 
     fn other_policy(&mut self, policy: &Policy) {
         let word = &*policy.keyword.value;
-        let span = policy.keyword.span;
-        if LATER_POLICIES.contains(&word) {
-            self.error(NOT_SUPPORTED, format!("`{word}` is not supported by this version"), span);
-        } else {
-            let error = Diagnostic::error(UNKNOWN_POLICY, format!("`{word}` is no policy"), span);
-            self.unknown(error, word, POLICIES.iter().copied());
+        let error = Diagnostic::error(UNKNOWN_POLICY, format!("`{word}` is no policy"), policy.keyword.span);
+        self.unknown(error, word, POLICIES.iter().copied());
+    }
+
+    /// Tells of a policy that can't stand where it does.
+    fn misplaced(&mut self, policy: &Policy, owner: Owner<'_>) -> bool {
+        let word = &*policy.keyword.value;
+        let (whose, help) = match (&policy.kind, owner) {
+            (PolicyKind::Other, _) => return false,
+            (PolicyKind::Timeout(_) | PolicyKind::Retry(_), Owner::Workflow | Owner::Step(_) | Owner::Undo) => {
+                return false;
+            }
+            (PolicyKind::Concurrency { .. } | PolicyKind::Keep(_) | PolicyKind::UndoNever, Owner::Workflow) => {
+                return false;
+            }
+            (PolicyKind::Concurrency { .. } | PolicyKind::Keep(_) | PolicyKind::UndoNever, _) => {
+                ("a workflow's", "write it in the workflow, outside of its steps")
+            }
+            (PolicyKind::After(_), Owner::Branch) => return false,
+            (_, Owner::Branch) => ("a step's, and a branch is none", "write it in the steps that it is for"),
+            (PolicyKind::Queue(_) | PolicyKind::Idempotent, Owner::Undo) => return false,
+            (_, Owner::Undo) => {
+                ("a step's, and not its undo's", "an undo has `timeout`, `retry`, `queue` and `idempotent`")
+            }
+            (_, Owner::Workflow) => ("a step's", "write it in the step that it is for"),
+            (_, Owner::Step(task)) => return self.not_for_engine(policy, task),
+        };
+        let error = Diagnostic::error(MISPLACED_POLICY, format!("`{word}` is {whose}"), policy.keyword.span);
+        self.tell(error.help(help));
+        true
+    }
+
+    /// Tells of a policy that is for a worker's task where the engine carries the step out.
+    fn not_for_engine(&mut self, policy: &Policy, task: Option<&TaskType>) -> bool {
+        let Some(task) = task.filter(|task| task.runs == Runs::Engine) else { return false };
+        let workers = matches!(
+            policy.kind,
+            PolicyKind::Queue(_)
+                | PolicyKind::Priority(_)
+                | PolicyKind::Heartbeat(_)
+                | PolicyKind::Cache { .. }
+                | PolicyKind::Rate { .. }
+        );
+        if workers {
+            let word = &*policy.keyword.value;
+            let message = format!("`{word}` is for what a worker does, and `{}` is done by the engine", task.name);
+            self.error(MISPLACED_POLICY, message, policy.keyword.span);
         }
+        workers
+    }
+
+    /// Warns of a policy that changes nothing where it stands.
+    fn useless(&mut self, policy: &Policy, owner: Owner<'_>) {
+        let Owner::Step(Some(task)) = owner else { return };
+        let name = &*task.name;
+        if matches!(&policy.kind, PolicyKind::Timeout(length) if has_unread(length)) {
+            return;
+        }
+        // A child workflow does work of its own, whoever starts it.
+        if task.runs != Runs::Engine || name == "workflow" {
+            return;
+        }
+        let reason = match &policy.kind {
+            PolicyKind::Timeout(_) if name == "delay" => "a `delay` waits as long as it says".to_owned(),
+            PolicyKind::Timeout(_) => format!("`{name}` takes no time"),
+            PolicyKind::Retry(retry) if !super::retry::is_none(retry) => {
+                format!("`{name}` gives the same however often it is tried")
+            }
+            PolicyKind::Undo(_) | PolicyKind::Irreversible | PolicyKind::AtMostOnce | PolicyKind::Idempotent => {
+                format!("`{name}` changes nothing outside of the execution")
+            }
+            _ => return,
+        };
+        let message = format!("`{}` does nothing here", policy.keyword.value);
+        self.tell(Diagnostic::warning(USELESS_POLICY, message, policy.keyword.span).label(reason).help("leave it out"));
     }
 
     fn queue(&mut self, name: &Expr) {
@@ -73,7 +160,7 @@ impl Checker<'_> {
     }
 
     /// A length of time that is written out.
-    fn duration(&mut self, expr: &Expr, what: &str, may_be_zero: bool) {
+    pub fn duration(&mut self, expr: &Expr, what: &str, may_be_zero: bool) {
         let error = |message: String| Diagnostic::error(BAD_DURATION, message, expr.span);
         match constant_value(expr) {
             Some(Value::Duration(micros)) if micros < 0 => self.tell(error(format!("{what} can't be negative"))),
@@ -100,72 +187,6 @@ impl Checker<'_> {
                     self.tell(error(format!("{what} must be written out")).help("write `10s`, `5m` or `1h30m`"));
                 }
             }
-        }
-    }
-
-    fn retry(&mut self, retry: &Retry) {
-        match constant_value(&retry.max) {
-            Some(Value::Int(max)) if u32::try_from(max).is_ok() => {}
-            Some(Value::Int(max)) => {
-                let error = format!("a step can't be retried {max} times");
-                self.tell(Diagnostic::error(BAD_COUNT, error, retry.max.span).help(RETRY_HELP));
-            }
-            _ if has_unread(&retry.max) => {}
-            _ => {
-                let error = "the number of retries must be written out as a whole number";
-                self.tell(Diagnostic::error(BAD_COUNT, error, retry.max.span).help(RETRY_HELP));
-            }
-        }
-        let before = self.diagnostics.len();
-        for wait in retry.backoff.iter().chain(&retry.backoff_max) {
-            self.duration(wait, "a backoff", true);
-        }
-        if self.diagnostics.len() == before {
-            self.backoff_order(retry);
-        }
-        if let Some(factor) = &retry.factor {
-            self.factor(factor);
-        }
-        if let Some(jitter) = retry.jitter.as_ref().filter(|jitter| !matches!(&*jitter.value, "none" | "full")) {
-            let message = format!("unknown jitter `{}`", jitter.value);
-            let error = Diagnostic::error(UNKNOWN_WORD, message, jitter.span);
-            self.tell(did_you_mean(error, &jitter.value, ["none", "full"]));
-        }
-        self.verdicts(retry);
-    }
-
-    fn backoff_order(&mut self, retry: &Retry) {
-        let (Some(first), Some(last)) = (&retry.backoff, &retry.backoff_max) else { return };
-        if let (Some(Value::Duration(from)), Some(Value::Duration(to))) = (constant_value(first), constant_value(last))
-            && from > to
-        {
-            let span: Span = first.span.to(last.span);
-            let message = "the first wait is longer than the longest";
-            self.tell(Diagnostic::error(BAD_DURATION, message, span).help("write the shorter one first: `1s..1m`"));
-        }
-    }
-
-    fn factor(&mut self, factor: &Expr) {
-        let number = crate::lang::constant::number(factor);
-        if !has_unread(factor) && !number.is_some_and(|number| (1.0..=1000.0).contains(&number)) {
-            self.error(BAD_COUNT, "`factor` must be a number from 1 to 1000, written out", factor.span);
-        }
-    }
-
-    /// `unless` and `only`, where `error` is known.
-    fn verdicts(&mut self, retry: &Retry) {
-        if let (Some(unless), Some(only)) = (&retry.unless, &retry.only) {
-            let error = Diagnostic::error(MISPLACED_POLICY, "`unless` and `only` can't both decide", only.span);
-            self.tell(error.also(unless.span, "`unless` is here").help("keep one of them"));
-        }
-        for (expr, what) in retry.unless.iter().map(|e| (e, "`unless`")).chain(retry.only.iter().map(|e| (e, "`only`")))
-        {
-            self.locals.push(("error".into(), Type::Any.into()));
-            self.value(expr);
-            if !is_constant(expr) || constant_value(expr).is_some() {
-                self.fit(expr, &Type::Bool, what);
-            }
-            self.locals.pop();
         }
     }
 }

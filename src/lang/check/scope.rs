@@ -3,16 +3,65 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::expr::Type;
+use crate::expr::{Span, Type};
 
 use super::declared::Kind;
 use super::graph::Reach;
+use super::narrow::Facts;
+use super::secret::Taint;
 
 /// What is known of a name.
 #[derive(Clone, Debug)]
 pub struct Binding {
     pub kind: Kind,
+    /// What it is of where it has run.
     pub ty: Arc<Type>,
+    /// Whether it has.
+    pub ran: Ran,
+    /// Why it may have no value: a place and what to say of it.
+    pub why: Option<(Span, &'static str)>,
+    /// The secret that it was made of.
+    pub secret: Option<Arc<Taint>>,
+}
+
+/// Whether what a name is of has run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ran {
+    /// For sure.
+    Always,
+    /// Where these conditions hold: their keys.
+    Where(Arc<[String]>),
+    /// Nothing tells.
+    Maybe,
+}
+
+impl Binding {
+    /// A name that has its value from here on.
+    pub fn new(kind: Kind, ty: Type) -> Self {
+        Self { kind, ty: kept(ty), ran: Ran::Always, why: None, secret: None }
+    }
+
+    /// Whether it has run where these facts hold.
+    pub fn ran(&self, facts: &Facts) -> bool {
+        match &self.ran {
+            Ran::Always => true,
+            Ran::Where(keys) => keys.iter().all(|key| facts.holds(key) == Some(true)),
+            Ran::Maybe => false,
+        }
+    }
+
+    /// The same where it runs only if these conditions hold; without them nothing tells whether it ran.
+    #[must_use]
+    pub fn guarded(mut self, keys: Option<&[String]>, why: (Span, &'static str)) -> Self {
+        self.ran = match (self.ran, keys) {
+            (Ran::Maybe, _) | (_, None) => Ran::Maybe,
+            (ran, Some([])) => return Self { ran, ..self },
+            (Ran::Always, Some(keys)) => Ran::Where(keys.into()),
+            (Ran::Where(known), Some(keys)) => Ran::Where(known.iter().chain(keys).cloned().collect()),
+        };
+        self.why = self.why.or(Some(why));
+        self
+    }
 }
 
 /// The largest type that is kept for a name, in its parts. A type is as large as all that went into it, so that without a
@@ -41,9 +90,9 @@ fn is_large(ty: &Type) -> bool {
 }
 
 /// What a name is where it is used.
-pub enum Found {
-    /// Known, with its type.
-    Known(Arc<Type>),
+pub enum Found<'a> {
+    /// Known.
+    Known(&'a Binding),
     /// Of a child of the same `parallel` that is not ordered before this one: the child's name.
     Unordered(Arc<str>),
     /// Not known here.
@@ -81,10 +130,10 @@ impl Scopes {
         self.frames.push(Frame::default());
     }
 
-    /// Leaves a block; gives the steps that ran in it, which are known after it too.
+    /// Leaves a block; gives the steps and waits of it, which are known after it too.
     pub fn leave(&mut self) -> Vec<(String, Binding)> {
         let frame = self.frames.pop().unwrap_or_default();
-        frame.names.into_iter().filter(|(_, binding)| binding.kind == Kind::Step).collect()
+        frame.names.into_iter().filter(|(_, binding)| binding.kind.outlives_its_block()).collect()
     }
 
     /// Enters a `parallel`.
@@ -108,7 +157,7 @@ impl Scopes {
     }
 
     /// What `name` is here.
-    pub fn find(&self, name: &str) -> Found {
+    pub fn find(&self, name: &str) -> Found<'_> {
         for frame in self.frames.iter().rev() {
             if let Some(gate) = &frame.gate
                 && let Some(member) = gate.members.get(name).filter(|member| **member != gate.current)
@@ -117,10 +166,18 @@ impl Scopes {
                 return Found::Unordered(gate.children.get(*member).cloned().unwrap_or_default());
             }
             if let Some(binding) = frame.names.get(name) {
-                return Found::Known(binding.ty.clone());
+                return Found::Known(binding);
             }
         }
         Found::Unknown
+    }
+
+    /// The declaration of a name that is known here.
+    pub fn binding(&self, name: &str) -> Option<&Binding> {
+        match self.find(name) {
+            Found::Known(binding) => Some(binding),
+            _ => None,
+        }
     }
 
     /// Whether a loop around this has a variable of this name.

@@ -6,22 +6,52 @@ use crate::expr::{ObjectType, Span, Type};
 use crate::lang::Diagnostic;
 use crate::lang::ast::{Attribute, PolicyKind, Step};
 use crate::lang::builtin::{read_condition, read_transforms};
+use crate::lang::lower::with_paths;
 use crate::lang::nearest::nearest;
 use crate::lang::unread::has_unread;
 use crate::plan::{Condition, TaskType, TransformOp};
 
 use super::Checker;
+use super::branch::keys_of;
 use super::codes::{DUPLICATE_KEY, MISSING_CONFIG, ONE_OF, UNKNOWN_CONFIG, UNKNOWN_TASK_TYPE};
 use super::declared::Kind;
 use super::fit::must_be_there;
+use super::policy::Owner;
+use super::scope::Binding;
 use super::words::POLICIES;
 
 impl Checker<'_> {
-    /// Checks a step; its output is known from here on.
+    /// Checks a step; its output is known from here on, where it runs at all.
     pub fn step(&mut self, step: &Step) {
-        self.policies(&step.policies);
         let types = self.types;
         let known = types.get(&step.task_type.value);
+        self.policies(&step.policies, Owner::Step(known));
+        let when = step.policies.iter().find_map(|policy| match &policy.kind {
+            PolicyKind::When(when) => Some(when),
+            _ => None,
+        });
+        let guard = self.guards.apply(&step.name.value, when.cloned());
+        let mark = self.facts.mark();
+        if let Some(guard) = &guard {
+            self.assume(guard, true);
+        }
+        self.configured(step, known);
+        self.retried(step);
+        let output = known.map_or(Type::Any, |known| self.output_type(step, known));
+        let binding = Binding::new(Kind::Step, output);
+        self.outputs.insert(step.name.value.clone(), binding.ty.clone());
+        self.undo(step, &binding);
+        self.facts.forget(mark);
+        let why = when.map_or((step.name.span, "a `conditional` decides whether it runs"), |when| (when.span, WHEN));
+        let binding = match &guard {
+            Some(guard) => binding.guarded(keys_of(&[(guard, true)]).as_deref(), why),
+            None => binding,
+        };
+        self.bind(&step.name, Binding { why: binding.why.or(Some((step.name.span, "declared here"))), ..binding });
+    }
+
+    /// The configuration of a step or an undo, and its task type.
+    pub fn configured(&mut self, step: &Step, known: Option<&TaskType>) {
         self.config_names(step, known);
         match known {
             Some(known) => self.config(step, known),
@@ -29,9 +59,6 @@ impl Checker<'_> {
             None if step.task_type.value.is_empty() => {}
             None => self.unknown_task_type(step),
         }
-        let ty = known.map_or(Type::Any, |known| output_type(step, known));
-        let skipped = step.policies.iter().any(|policy| matches!(policy.kind, PolicyKind::When(_)));
-        self.bind(&step.name, Kind::Step, if skipped { ty.nullable() } else { ty });
     }
 
     fn unknown_task_type(&mut self, step: &Step) {
@@ -52,9 +79,36 @@ impl Checker<'_> {
                 // What could not be read is read no further.
                 _ if has_unread(&attribute.value) => drop(self.value(&attribute.value)),
                 (Some("data_transform"), "transforms") => self.transforms(attribute),
-                (Some("conditional"), "condition") => self.condition(attribute),
+                (Some("conditional"), "condition") => self.structured(attribute),
                 _ => drop(self.value(&attribute.value)),
             }
+        }
+        if let Some(known) = known {
+            self.recorded(step, known);
+        }
+    }
+
+    /// What the engine does itself it records: no secret may be in it. Some of it reads `data` without saying so.
+    fn recorded(&mut self, step: &Step, known: &TaskType) {
+        let place = match &*known.name {
+            "log" => "a log",
+            "data_transform" => "the output of a `data_transform`",
+            "conditional" => "the record of a decision",
+            "delay" => "the record of a wait",
+            "workflow" => "the input of another workflow, which is recorded",
+            _ => return,
+        };
+        for attribute in &step.config {
+            self.no_secret(&attribute.value, place);
+        }
+        let given = |key: &str| step.config.iter().find(|attribute| &*attribute.key.value == key);
+        let reads_data = match &*known.name {
+            "log" => given("message").is_some_and(|message| with_paths(message.value.clone()).reads("data")),
+            "data_transform" => given("source").is_none() && given("transforms").is_some(),
+            _ => false,
+        };
+        if reads_data {
+            self.used.data();
         }
     }
 
@@ -93,6 +147,7 @@ impl Checker<'_> {
             "delay" => self.delay(step),
             "data_transform" => self.one_of(step, &["transforms", "value"]),
             "conditional" => self.targets(step),
+            "workflow" => self.child_input(step),
             _ => {}
         }
     }
@@ -138,7 +193,7 @@ impl Checker<'_> {
                 crate::lang::constant::constant_value(&attribute.value),
                 Some(crate::expr::Value::Int(_) | crate::expr::Value::Num(_) | crate::expr::Value::Duration(_))
             ) {
-                self.wait(&attribute.value, &format!("`{}`", attribute.key.value));
+                self.length_of_time(&attribute.value, &format!("`{}`", attribute.key.value));
             }
         }
     }
@@ -155,16 +210,14 @@ impl Checker<'_> {
                     self.value(value);
                 }
                 TransformOp::Map { value, .. } => {
-                    self.locals.push(("item".into(), Type::Any.into()));
-                    self.value(value);
-                    self.locals.pop();
+                    self.with_locals(&[("item", Type::Any)], |checker| drop(checker.value(value)));
                 }
                 _ => {}
             }
         }
     }
 
-    fn condition(&mut self, attribute: &Attribute) {
+    fn structured(&mut self, attribute: &Attribute) {
         let mut found = Vec::new();
         let condition = read_condition(&attribute.value, &mut found);
         found.into_iter().for_each(|diagnostic| self.tell(diagnostic));
@@ -180,6 +233,7 @@ impl Checker<'_> {
                 self.fit(expr, &Type::Bool, "a condition");
             }
             Condition::Test { value, .. } => {
+                self.used.data();
                 if let Some(value) = value {
                     self.value(value);
                 }
@@ -192,8 +246,11 @@ impl Checker<'_> {
     }
 }
 
+/// Why a step may have no value.
+const WHEN: &str = "it runs only when this holds";
+
 /// What a step gives: as its task type says, with what the step declares; of `http_request` that is the body.
-fn output_type(step: &Step, known: &TaskType) -> Type {
+pub fn declared_output(step: &Step, known: &TaskType) -> Type {
     let declared = step.policies.iter().find_map(|policy| match &policy.kind {
         PolicyKind::Output(ty) => Some(ty.value.clone()),
         _ => None,

@@ -4,25 +4,24 @@
 pub const ROOTS: &[&str] =
     &["input", "settings", "secrets", "execution", "data", "error", "event", "true", "false", "null", "in", "has"];
 
-/// Policies of a step.
-pub const POLICIES: &[&str] = &["timeout", "retry", "when", "after", "queue", "output"];
-
-/// Policies of the language that this version does not run.
-pub const LATER_POLICIES: &[&str] = &[
+/// Policies, wherever they stand.
+pub const POLICIES: &[&str] = &[
+    "timeout",
+    "retry",
+    "when",
+    "after",
+    "queue",
+    "output",
     "undo",
     "irreversible",
     "idempotent",
     "at most once",
-    "at_most_once",
     "heartbeat",
     "priority",
     "cache",
     "rate",
-    "on",
     "concurrency",
     "keep",
-    "secret",
-    "secrets",
 ];
 
 /// Keys of a workflow.

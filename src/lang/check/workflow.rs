@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::expr::{Expr, Span, Type};
-use crate::lang::ast::{Field, PolicyKind, Stmt, StmtKind, Workflow};
+use crate::lang::ast::{Field, Stmt, StmtKind, Workflow};
 use crate::lang::constant::{constant, is_constant};
 use crate::lang::statements::each_statement;
 use crate::lang::unread::has_unread;
@@ -11,9 +11,10 @@ use crate::lang::{Diagnostic, MAX_STEPS};
 
 use super::Checker;
 use super::codes::{
-    BAD_NAME, DUPLICATE_KEY, DUPLICATE_NAME, EMPTY_WORKFLOW, MISPLACED_POLICY, NOT_SUPPORTED, RESERVED_NAME,
-    TOO_MANY_STEPS, UNKNOWN_KEY, WRONG_TYPE,
+    BAD_NAME, DUPLICATE_KEY, DUPLICATE_NAME, EMPTY_WORKFLOW, RESERVED_NAME, TOO_MANY_STEPS, UNKNOWN_KEY, WRONG_TYPE,
 };
+use super::declared::Kind;
+use super::policy::Owner;
 use super::words::{ROOTS, WORKFLOW_KEYS, ident, is_dotted, is_identifier};
 
 impl Checker<'_> {
@@ -26,19 +27,18 @@ impl Checker<'_> {
         self.keys(workflow);
         self.fields(&workflow.inputs, "input");
         self.fields(&workflow.settings, "setting");
-        self.workflow_policies(workflow);
-        let triggers = workflow.triggers.iter().map(|trigger| ("on", trigger.span));
-        for (word, span) in triggers.chain(workflow.secrets.iter().map(|secret| ("secret", secret.span))) {
-            self.error(NOT_SUPPORTED, format!("`{word}` is not supported by this version"), span);
-        }
+        self.policies(&workflow.policies, Owner::Workflow);
+        self.secrets(workflow);
+        self.triggers(workflow);
         self.names();
         if workflow.body.is_empty() {
             let error = Diagnostic::error(EMPTY_WORKFLOW, "a workflow needs a step", workflow.name.span);
             let help = if workflow.flat { "write `[[step]]`" } else { "write `step NAME: TYPE { … }`" };
             self.tell(error.help(help));
         }
-        self.block(&workflow.body);
-        self.missing_return(workflow);
+        let block = self.block(&workflow.body);
+        self.missing_return(workflow, block.ends.is_some());
+        self.unused();
     }
 
     fn keys(&mut self, workflow: &Workflow) {
@@ -55,6 +55,7 @@ impl Checker<'_> {
                 "description" => self.constant(&attribute.value, &Type::String, "`description`"),
                 "labels" | "metadata" => {
                     let labels = Type::Map(Box::new(Type::Any));
+                    self.no_secret(&attribute.value, "a label");
                     self.constant(&attribute.value, &labels, &format!("`{key}`"));
                 }
                 _ => {
@@ -103,20 +104,6 @@ impl Checker<'_> {
         }
     }
 
-    fn workflow_policies(&mut self, workflow: &Workflow) {
-        self.policies(&workflow.policies);
-        for policy in &workflow.policies {
-            let word = &*policy.keyword.value;
-            if matches!(
-                policy.kind,
-                PolicyKind::When(_) | PolicyKind::After(_) | PolicyKind::Queue(_) | PolicyKind::Output(_)
-            ) {
-                let error = Diagnostic::error(MISPLACED_POLICY, format!("`{word}` is a step's"), policy.keyword.span);
-                self.tell(error.help("write it in the step that it is for"));
-            }
-        }
-    }
-
     /// The names of steps, `let`s, branches and loop variables.
     fn names(&mut self) {
         let taken = std::mem::take(&mut self.declared.taken);
@@ -133,7 +120,8 @@ impl Checker<'_> {
         for declaration in self.declared.all.clone() {
             let name = &*declaration.name.value;
             let span = declaration.name.span;
-            if ROOTS.contains(&&*ident(name)) {
+            let error = declaration.kind == Kind::Caught && name == "error";
+            if ROOTS.contains(&&*ident(name)) && !error {
                 let message = format!("`{name}` means something already, and can't name {}", declaration.kind.words());
                 self.error(RESERVED_NAME, message, span);
             } else if !is_identifier(name) {
@@ -152,19 +140,21 @@ impl Checker<'_> {
         self.tell(Diagnostic::error(BAD_NAME, format!("`{name}` is no name"), span).help(help));
     }
 
-    /// A workflow in the language that declares what it gives must give it somewhere.
-    fn missing_return(&mut self, workflow: &Workflow) {
+    /// A workflow in the language that declares what it gives must give it, on every way.
+    fn missing_return(&mut self, workflow: &Workflow, ends: bool) {
         let Some(output) = &workflow.output else { return };
-        if workflow.flat || self.declared.incomplete || output.value.accepts_null() {
+        if ends || workflow.flat || self.declared.incomplete || output.value.accepts_null() {
             return;
         }
         let mut returns = false;
         each_statement(&workflow.body, &mut |statement: &Stmt| {
             returns = returns || matches!(statement.kind, StmtKind::Return(_));
         });
-        if !returns {
-            let message = "the workflow declares an output and never returns one";
-            self.tell(Diagnostic::error(WRONG_TYPE, message, output.span).help("end it with `return …`"));
-        }
+        let message = if returns {
+            "the workflow declares an output, and may end without returning one"
+        } else {
+            "the workflow declares an output and never returns one"
+        };
+        self.tell(Diagnostic::error(WRONG_TYPE, message, output.span).help("end it with `return …`"));
     }
 }

@@ -21,9 +21,9 @@ use crate::plan::{InputField, Node, NodeId, NodeKind, PLAN_FORMAT, Plan, RetryPo
 use super::ast::{Field, PolicyKind, Workflow};
 use super::constant::{constant_text, constant_value, duration_ms};
 pub use flow::{child_name, child_policies};
-pub use guard::Guards;
-pub use guard::targets;
+pub use guard::{Guards, targets};
 use ids::Ids;
+pub use message::with_paths;
 
 /// Lowers a workflow that has no errors.
 pub fn lower(workflow: &Workflow, task_types: &TaskTypes) -> Plan {

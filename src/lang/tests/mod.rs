@@ -1,11 +1,13 @@
 //! The way from text to plan, in both notations.
 
+mod around;
 mod both;
 mod drafts;
 mod flat;
 mod flat_mistakes;
 mod flow_mistakes;
 mod lowering;
+mod types;
 mod whole;
 
 use crate::lang::{Compiled, Notation, Source, builtin_task_types, compile};
