@@ -172,6 +172,17 @@ fn everything_of_the_flat_notation_goes_there_and_back() {
 }
 
 #[test]
+fn a_long_list_has_a_line_for_each_item() {
+    let items = format!("[{}]", vec!["{ set: { path: \"a.b\", value: 1 } }"; 5].join(", "));
+    let text = format!("workflow w {{\n step t: data_transform {{ transforms = {items} }}\n return data\n}}\n");
+    let from = source(Notation::Flow, &text);
+    let flat = converted(&from).text;
+    assert!(flat.contains("transforms = [\n  { set = { path = \"a.b\", value = 1 } },\n"), "{flat}");
+    assert!(flat.lines().all(|line| line.chars().count() <= 100), "{flat}");
+    assert_there_and_back(&from);
+}
+
+#[test]
 fn steps_that_wait_for_nothing_stay_a_graph() {
     let text = "workflow w {\n parallel {\n step a: log { message = \"a\" }\n step b: log { message = \"b\" }\n }\n return data\n}\n";
     let from = source(Notation::Flow, text);

@@ -7,7 +7,7 @@ use crate::lang::ast::{Attribute, Field, Name, Policy, Trigger, TriggerKind};
 use super::comments::Comments;
 use super::fit::{Flat, FlatStep};
 use super::policy::{attribute, entry, ty};
-use super::value::{key, string, value};
+use super::value::{self, key, string, value};
 
 /// How long a line may get before a table is written over several.
 const WIDTH: usize = 100;
@@ -128,8 +128,8 @@ impl Printer<'_> {
             return;
         }
         self.out.push_str("[step.with]\n");
-        for (one, entry) in config.iter().zip(entries) {
-            self.line(one.key.span, &entry);
+        for one in config {
+            self.line(one.key.span, &value::entry(&one.key.value, &one.value, WIDTH));
         }
     }
 

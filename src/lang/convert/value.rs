@@ -8,6 +8,19 @@ pub(super) fn value(expr: &Expr) -> String {
     written(expr).unwrap_or_else(|| string(&format!("${{{}}}", format_expr(expr))))
 }
 
+/// An entry with a line of its own. A list that is too long for one has a line for each item.
+pub(super) fn entry(name: &str, expr: &Expr, width: usize) -> String {
+    let line = format!("{} = {}", key(name), value(expr));
+    match &expr.kind {
+        ExprKind::List(items) if line.chars().count() > width && line.ends_with(']') => {
+            let items =
+                items.iter().map(|(ListItem::Item(item) | ListItem::Spread(item))| format!("  {},\n", value(item)));
+            format!("{} = [\n{}]", key(name), items.collect::<String>())
+        }
+        _ => line,
+    }
+}
+
 /// The value of what can be written out.
 fn written(expr: &Expr) -> Option<String> {
     match &expr.kind {
