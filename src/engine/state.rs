@@ -358,7 +358,7 @@ impl ExecutionState {
             self.scopes.iter().flat_map(|(_, scope)| scope.values.values()).map(Value::approx_bytes).sum();
         let looped: usize = self.frames.iter().map(|(_, frame)| frame.bytes()).sum();
         let undos = self.undos.bytes();
-        let frames = self.frames.len() * size_of::<Frame>();
+        let frames = self.frames.len() * size_of::<Frame>() + self.scopes.len() * size_of::<Bindings>();
         let kept = self.mailbox.footprint() + self.held.len() * size_of::<Work>();
         size_of::<Self>() + self.start.input.approx_bytes() + bound + looped + undos + frames + kept
     }
