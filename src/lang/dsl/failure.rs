@@ -2,6 +2,8 @@
 //!
 //! Invariant: no rule's name reaches a message.
 
+use std::sync::{Mutex, PoisonError};
+
 use pest::Parser;
 use pest::error::{Error, ErrorVariant, InputLocation};
 use pest::iterators::Pairs;
@@ -14,10 +16,20 @@ use super::scan::{Kind, scan};
 
 /// Parses `text` by a rule. A failure is a diagnostic with places offset by `base`.
 pub fn parse<'t>(rule: Rule, text: &'t str, base: usize) -> Result<Pairs<'t, Rule>, Diagnostic> {
-    // Without it a failure is told of the rule's beginning rather than of its furthest place. Always on: switching it for one
-    // parse would race with another's.
+    Grammar::parse(rule, text).or_else(|_| parse_in_detail(rule, text, base))
+}
+
+/// Parses what failed once more. Only in detail is a failure told of its furthest place rather than of the rule's beginning; that
+/// takes pest half the time of a parse, and the switch for it is the whole process's. Whoever parses while another has it
+/// on is only slower.
+fn parse_in_detail<'t>(rule: Rule, text: &'t str, base: usize) -> Result<Pairs<'t, Rule>, Diagnostic> {
+    static SWITCH: Mutex<()> = Mutex::new(());
+    let held = SWITCH.lock().unwrap_or_else(PoisonError::into_inner);
     pest::set_error_detail(true);
-    Grammar::parse(rule, text).map_err(|error| failure(&error, rule, text, base))
+    let outcome = Grammar::parse(rule, text);
+    pest::set_error_detail(false);
+    drop(held);
+    outcome.map_err(|error| failure(&error, rule, text, base))
 }
 
 /// The diagnostic of a failed parse of `text`, which begins at byte `base` of the source.
