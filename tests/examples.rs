@@ -81,12 +81,45 @@ fn runs() -> Vec<Run> {
             &["Tim can't join: 12 is too young, or tim@example.com is no address"],
         ),
         (
+            "billing.invoice",
+            json!({ "order": "o9", "amount": 12.5 }),
+            json!({ "number": "INV-o9" }),
+            &["an invoice of 12.5 for o9"],
+        ),
+        (
+            "parcel-tracking",
+            json!({ "parcel": "p1", "service": "pick-up" }),
+            json!({ "polls": 3, "message": "p1 arrived by pick-up" }),
+            &["p1 can be picked up"],
+        ),
+        (
+            "trip-booking",
+            json!({ "traveller": "Ada", "price": 120 }),
+            json!({ "booked": true }),
+            &["the trip of Ada was tried"],
+        ),
+        (
+            "trip-booking",
+            json!({ "traveller": "Tim", "price": 100_000 }),
+            json!({ "booked": false, "reason": "the card was declined" }),
+            &["the trip of Tim was tried"],
+        ),
+        ("expense-approval", json!({ "who": "Ada", "amount": 12 }), json!({ "paid": true, "by": "nobody" }), &[]),
+        ("fastest-quote", json!({}), json!({ "carrier": "bike", "signatures": 2 }), &[]),
+        ("site-sweep", json!({}), json!({ "up": ["north", "south"], "down": 1 }), &[]),
+        ("daily-digest", json!({ "reply": "Ada" }), json!({}), &["to Ada: * kinds, * in all"]),
+        (
             "weather-report",
             json!({ "cities": ["Oslo", "Turku"] }),
             json!({ "warmest": "*", "lines": ["*", "*"] }),
             &["* is the warmest at *"],
         ),
     ]
+}
+
+/// The runs that fail, and with what code.
+fn failures() -> Vec<(&'static str, Value, &'static str)> {
+    vec![("order-shipping", json!({ "order_id": "bad1", "amount": 10 }), "INVALID_ORDER")]
 }
 
 fn folder() -> PathBuf {
@@ -137,7 +170,8 @@ fn each_compiles_without_a_word_and_has_a_run() {
         found.extend(compiled.plans.iter().map(|plan| plan.workflow.to_string()));
     }
     assert!(files().len() >= 8 && files().iter().any(|path| path.extension().is_some_and(|kind| kind == "toml")));
-    let run: BTreeSet<_> = runs.iter().map(|(workflow, ..)| (*workflow).to_owned()).collect();
+    let failed = failures().into_iter().map(|(workflow, ..)| workflow);
+    let run: BTreeSet<_> = runs.iter().map(|(workflow, ..)| *workflow).chain(failed).map(str::to_owned).collect();
     assert_eq!(found, run, "every workflow of the folder has a run in this file's table, and no other");
 }
 
@@ -150,6 +184,15 @@ async fn all_run(backend: Backend) {
     let mut started = Vec::new();
     for run in runs() {
         started.push((server.execute(run.0, run.1.clone()).await, run));
+    }
+    for (workflow, input, code) in failures() {
+        let id = server.execute(workflow, input.clone()).await;
+        let ended = server.ended(&id).await;
+        assert_eq!(
+            (&ended["status"], &ended["error_details"]["code"]),
+            (&json!("failed"), &json!(code)),
+            "{workflow} {input}: {ended}"
+        );
     }
     for (id, (workflow, input, output, messages)) in started {
         let ended = server.ended(&id).await;
@@ -183,6 +226,13 @@ async fn paths_fit(server: &TestServer, workflow: &str, input: &Value, id: &str)
         "order-fulfilment" => {
             let children: Vec<_> = steps.iter().filter(|step| step["task_type"] == "workflow").collect();
             assert_eq!(children.len(), 3, "{steps:?}");
+        }
+        "trip-booking" => {
+            let undone = if input["price"] == 120 { "absent" } else { "completed" };
+            assert_eq!((&*status("flight.undo"), &*status("hotel.undo")), (undone, undone), "{steps:?}");
+        }
+        "fastest-quote" => {
+            assert_eq!((&*status("bike"), &*status("post")), ("completed", "cancelled"), "{steps:?}");
         }
         "flaky-import" => {
             let attempts = steps.iter().filter(|step| step["step_name"] == "import").count();
