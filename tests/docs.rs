@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use stepwell::lang::{CompileOptions, Diagnostic, Notation, Source, builtin_task_types, compile_with, render};
+
+use crate::e2e::server::BINARY;
 
 /// The fenced blocks of a page: the line on which each begins, its language, its text.
 fn blocks(page: &str) -> Vec<(usize, String, String)> {
@@ -89,6 +92,39 @@ fn every_workflow_in_the_documentation_compiles_unless_it_is_marked_as_wrong() {
         }
     }
     assert!(right >= 60 && wrong >= 60, "only {right} right and {wrong} wrong examples were found");
+}
+
+#[test]
+fn every_test_in_the_documentation_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ran = 0;
+    for path in pages() {
+        let page = fs::read_to_string(&path).unwrap();
+        let tested = |(_, mark, text): &(usize, String, String)| mark == "flow" && text.contains("\ntest \"");
+        for (line, _, text) in blocks(&page).into_iter().filter(tested) {
+            // Each in a folder of its own: pages may call two workflows the same.
+            let place = folder.path().join(ran.to_string());
+            fs::create_dir(&place).unwrap();
+            fs::write(place.join("page.flow"), text).unwrap();
+            passes(&place, &format!("{}:{line}", path.display()));
+            ran += 1;
+        }
+    }
+    assert!(ran >= 1, "no page shows a test");
+}
+
+/// Runs the tests of a folder, also on an engine that recovers after every event.
+fn passes(folder: &Path, name: &str) {
+    for more in [&[][..], &["--crashes"]] {
+        let output = Command::new(BINARY).arg("test").args(more).arg(folder).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains("all passed"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn every_test_of_the_examples_passes() {
+    passes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("workflows"), "workflows");
 }
 
 #[test]
