@@ -31,6 +31,11 @@ pub(super) enum TryPhase {
 }
 
 impl Protected {
+    /// Whether its body runs: to its end, or because it is drained, as far as a `finally` inside goes.
+    pub fn is_in_body(&self) -> bool {
+        matches!(self.phase, TryPhase::Body | TryPhase::Caught { .. } | TryPhase::Drained)
+    }
+
     /// Whether its `finally` runs.
     pub fn is_in_finally(&self) -> bool {
         matches!(self.phase, TryPhase::Finally { .. })

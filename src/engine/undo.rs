@@ -155,7 +155,7 @@ impl Machine<'_> {
         let around: Vec<FrameId> = self.state.frames.around(place.parent).map(|(id, _)| id).collect();
         for id in around {
             if let Some(FrameKind::Try(protected)) = self.state.frames.get_mut(id).map(|frame| &mut frame.kind)
-                && matches!(protected.phase, TryPhase::Body)
+                && protected.is_in_body()
             {
                 protected.undos.push(at);
             }

@@ -43,4 +43,4 @@ pub use lower::lower;
 pub use render::render;
 pub use report::{Report, ReportFix, ReportLabel, line_and_column, report};
 pub use schema::toml_schema;
-pub use source::{MAX_NESTING, MAX_SOURCE_BYTES, MAX_STEPS, Notation, Refused, Source};
+pub use source::{MAX_NESTING, MAX_SOURCE_BYTES, MAX_STEPS, Notation, Refused, Source, TEST_ENDING};

@@ -12,6 +12,9 @@ use super::{Diagnostic, codes};
 /// The largest source, in bytes.
 pub const MAX_SOURCE_BYTES: usize = 2 * 1024 * 1024;
 
+/// The ending of files that hold nothing but tests: `order.test.flow` those of `order.flow`.
+pub const TEST_ENDING: &str = ".test.flow";
+
 /// The deepest nesting of brackets and blocks.
 pub const MAX_NESTING: usize = 64;
 

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::lang::{MAX_SOURCE_BYTES, Notation};
+use crate::lang::{MAX_SOURCE_BYTES, Notation, TEST_ENDING};
 use crate::service::source_hash;
 
 /// How deep folders are looked through.
@@ -52,7 +52,7 @@ fn folder(dir: &Path, below: &str, depth: usize, seen: &mut HashSet<PathBuf>, sc
     let mut names: Vec<String> =
         fs::read_dir(dir)?.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
-    for name in names.into_iter().filter(|name| !is_temporary(name)) {
+    for name in names.into_iter().filter(|name| !is_passed_over(name)) {
         let path = dir.join(&name);
         let shown = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
         // Links are followed: a mounted ConfigMap is made of them.
@@ -81,10 +81,11 @@ fn folder(dir: &Path, below: &str, depth: usize, seen: &mut HashSet<PathBuf>, sc
     Ok(())
 }
 
-/// Whether a name is one that editors and tools give to what is not finished, or that is hidden.
-fn is_temporary(name: &str) -> bool {
+/// Whether a name is one that editors and tools give to what is not finished, that is hidden, or that holds no workflows.
+fn is_passed_over(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    name.starts_with('.')
+    lower.ends_with(TEST_ENDING)
+        || name.starts_with('.')
         || name.starts_with('~')
         || name.ends_with('~')
         || (name.starts_with('#') && name.ends_with('#'))
@@ -134,6 +135,7 @@ mod tests {
             "a.flow.tmp",
             "notes.md",
             "stepwell.toml",
+            "a.test.flow",
             "4913",
         ] {
             fs::write(dir.path().join(name), "x").unwrap();

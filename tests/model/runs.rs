@@ -180,7 +180,7 @@ fn check(sizes: impl Iterator<Item = usize>, seeds: u64, crashes: bool) -> BTree
 
 #[test]
 fn the_engine_does_what_the_model_says() {
-    let ends = check((1..=40).step_by(3), 200, false);
+    let ends = check((1..=61).step_by(4), 150, false);
     // All kinds of end are among them.
     for end in ["completed", "failed", "cancelled", "done"] {
         assert!(ends[end] > 100, "{ends:?}");
@@ -189,5 +189,5 @@ fn the_engine_does_what_the_model_says() {
 
 #[test]
 fn and_after_a_crash_at_every_event() {
-    check((1..=16).step_by(3), 60, true);
+    check((1..=31).step_by(5), 40, true);
 }

@@ -7,7 +7,7 @@ workflow order {
   input n: int
   setting rate: int = 2
   output { total: int }
-  step price: http_request { url = "https://x/${input.n}", output { cents: int } }
+  step price: http_request { url = "https://x/${input.n}", output { cents: int }, undo work { n = 1 } }
   if input.n > 10 { step big: work { n = input.n } }
   return { total: price.body.cents * settings.rate }
 }
@@ -81,9 +81,26 @@ fn an_effect_without_a_mock_fails_the_test_and_its_mock_is_ready_to_paste() {
 }
 
 #[test]
-fn an_input_that_does_not_fit_is_told() {
-    let text = format!("{ORDER}\ntest \"bad\" for order {{\n given {{ n: \"x\" }}\n expect completed\n}}");
-    assert_eq!(failures(&text), ["T003: `input.n`: expected `int`, found text \"x\""]);
+fn a_mock_that_has_no_value_is_told() {
+    let mock = "mock price = { body: { cents: config.nothing } }";
+    let text = format!("{ORDER}\ntest \"bad\" for order {{\n given {{ n: 1 }}\n {mock}\n expect completed\n}}");
+    let told = failures(&text);
+    assert!(matches!(&told[..], [one] if one.starts_with("T003: ") && one.contains("nothing")), "{told:?}");
+}
+
+#[test]
+fn a_secret_is_a_placeholder() {
+    pass(
+        r#"workflow w {
+  secret key
+  step call: http_request { url = "https://x", headers = { authorization: "Bearer ${secrets.key}" } }
+  return call.body
+}
+test "a secret" for w {
+  mock call = { body: config.headers.authorization }
+  expect completed output "Bearer ***key***"
+}"#,
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod command;
+mod examples;
 mod faults;
 mod record;
 pub mod suite;

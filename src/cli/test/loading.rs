@@ -7,11 +7,8 @@ use std::sync::Arc;
 use crate::cli::check::find_files;
 use crate::cli::source::{Unread, read_file};
 use crate::lang::ast::{File, Test};
-use crate::lang::{self, CompileOptions, Compiled, Diagnostic, Notation, Source};
+use crate::lang::{self, CompileOptions, Compiled, Diagnostic, Notation, Source, TEST_ENDING};
 use crate::trial::Library;
-
-/// The ending of files that hold nothing but tests.
-const TESTS: &str = ".test.flow";
 
 /// A message, and the way out.
 type Complaint = (String, String);
@@ -99,7 +96,7 @@ fn is_test_of(tests: &Path, file: &Path) -> bool {
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let (tests, file) = (name(tests), name(file));
     let stem = file.rsplit_once('.').map_or(&*file, |(stem, _)| stem);
-    tests.strip_suffix(TESTS) == Some(stem)
+    tests.strip_suffix(TEST_ENDING) == Some(stem)
 }
 
 fn read(path: &Path) -> Result<(Source, Vec<Diagnostic>), Complaint> {

@@ -136,6 +136,10 @@ impl Checker<'_> {
             self.value(times);
             self.positive(times, "`times`");
         }
+        if tested.step(&mock.step.value).is_none() && self.is_childs(&mock.step) {
+            // What it gives is checked where it is run.
+            return self.answer(&mock.answer, &Type::Any, "the output");
+        }
         let Some(step) = self.tested_step(&mock.step, tested) else { return };
         if mock.undo {
             self.has_undo(step, &mock.step);
@@ -145,29 +149,41 @@ impl Checker<'_> {
             let error = Diagnostic::error(UNTESTABLE, message, mock.step.span);
             self.tell(error.also(step.name.span, "it is here"));
         }
-        match &mock.answer {
-            Answer::Gives(output) => {
-                let wanted = if mock.undo { Type::Any } else { self.mocked(step) };
-                self.with_locals(&[("config", Type::Any)], |checker| {
-                    checker.fitted(output, &wanted, &format!("the output of `{}`", step.name.value));
-                });
-            }
-            Answer::Fails { code, message, status, .. } => {
-                self.fitted(code, &Type::String, "the code of an error");
-                message.iter().for_each(|message| self.fitted(message, &Type::String, "the message of an error"));
-                status.iter().for_each(|status| self.fitted(status, &Type::Int, "the status of an error"));
-            }
-            Answer::TimesOut | Answer::Lost => {}
-        }
+        let wanted = if mock.undo { Type::Any } else { self.mocked(step) };
+        self.answer(&mock.answer, &wanted, &format!("the output of `{}`", step.name.value));
     }
 
-    /// What a mock of a step gives: its output; of a response the headers may be left out.
+    /// What a mock says comes of an attempt: over its `config` and its number, and what the execution was given.
+    fn answer(&mut self, answer: &Answer, wanted: &Type, what: &str) {
+        let input = Type::clone(&super::names::input_type(self.workflow));
+        let names = [("config", Type::Any), ("attempt", Type::Int), ("input", input), ("settings", Type::Any)];
+        self.with_locals(&names, |checker| match answer {
+            Answer::Gives(output) => checker.fitted(output, wanted, what),
+            Answer::Fails { code, message, status, .. } => {
+                checker.fitted(code, &Type::String, "the code of an error");
+                message.iter().for_each(|message| checker.fitted(message, &Type::String, "the message of an error"));
+                status.iter().for_each(|status| checker.fitted(status, &Type::Int, "the status of an error"));
+            }
+            Answer::TimesOut | Answer::Lost => {}
+        });
+    }
+
+    /// Whether a name is of a step in another workflow, which this one may run as a child.
+    fn is_childs(&self, name: &Name) -> bool {
+        let steps = |workflow: &&&Workflow| Tested::of(workflow).step(&name.value).is_some();
+        let runs_children = Tested::of(self.workflow).steps.iter().any(|step| &*step.task_type.value == "workflow");
+        runs_children && self.workflows.iter().any(|workflow| steps(&workflow))
+    }
+
+    /// What a mock of a step gives: its output. Of a response the status and the headers may be left out, and its body may hold
+    /// more than is declared, as a real one may.
     fn mocked(&self, step: &Step) -> Type {
         let output = self.outputs.get(&step.name.value).map_or(Type::Any, |ty| Type::clone(ty));
         match output {
             Type::Object(mut object) if &*step.task_type.value == "http_request" => {
-                for field in object.fields.iter_mut().filter(|field| &*field.name != "status") {
-                    field.required = &*field.name != "headers" && field.ty != Type::Any;
+                for field in &mut object.fields {
+                    field.required = &*field.name == "body" && field.ty != Type::Any;
+                    field.ty = field.ty.opened();
                 }
                 Type::Object(object)
             }
@@ -228,6 +244,7 @@ impl Checker<'_> {
         let input = Type::clone(&super::names::input_type(self.workflow));
         let roots = self.roots.clone().with([
             ("input", input),
+            ("settings", Type::Any),
             ("output", output),
             ("error", error_type()),
             ("status", Type::String),
