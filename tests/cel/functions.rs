@@ -9,7 +9,7 @@ pub const ROWS: &[Row] = &[
         "starts_with(\"ab\", \"a\")",
         "",
         Fails(
-            "`starts_with` is called on a value: `text.starts_with(prefix: string) -> bool`",
+            "`starts_with` is called on a value: `string.starts_with(prefix: string) -> bool`",
             "starts_with(\"ab\", \"a\")",
         ),
     ),
@@ -23,7 +23,7 @@ pub const ROWS: &[Row] = &[
         "Receiver call style",
         "size()",
         "",
-        Fails("`size` needs a value: `size(value: string | list | map) -> int`", "size()"),
+        Fails("`size` needs a value: `size(value: string | list<any> | map<any>) -> int`", "size()"),
     ),
     // Conversions.
     ("bool", "bool(true)", "", Is("true")),
