@@ -234,7 +234,8 @@ fn a_child_gets_its_defaults_and_settings_and_what_does_not_fit_fails_the_step()
                 step kid: workflow { name = \"kid\", input = { n: input.n } }
                 return kid }
             workflow misfits { input n: int
-                step kid: workflow { name = \"kid\", input = { n: \"one\" } } }";
+                step say: work { value = 1, output any }
+                step kid: workflow { name = \"kid\", input = { n: say } } }";
         crate::sim::plans::compiled(text).iter().for_each(|plan| world.store.publish(plan));
         let node = world.node().await;
         let mut ended = Vec::new();

@@ -11,7 +11,7 @@ const KEEPS: &str = r#"workflow w {
     step b: work { n = x }
     yield b.n
   }
-  return list.map(item, has(item.ok) ? { n: item.ok } : { code: item.error.code, step: item.error.step })
+  return list.map(item, has(item.ok) ? { n: item.ok } : { code: item.error?.code, step: item.error?.step })
 }"#;
 
 #[test]

@@ -133,7 +133,7 @@ fn a_race_in_a_loop_that_keeps_going_loses_one_item_alone() {
       step b: work { n = x } }
     yield a?.n ?? b?.n
   }
-  return list.map(item, has(item.ok) ? item.ok : item.error.code)
+  return list.map(item, has(item.ok) ? item.ok : item.error?.code)
 }"#;
     both(text, "{}", |mut world| {
         world.end("a[0]", broken());

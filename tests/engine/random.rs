@@ -50,7 +50,7 @@ impl Writer<'_> {
             _ => {
                 let keeps = ["", " keep going", " keep going max 1"][usize::from(self.choose(3))];
                 let body = self.block(depth - 1, in_finally);
-                format!("for x in [1, 2] parallel 2{keeps} {{\n{body}\n}}")
+                format!("for {} in [1, 2] parallel 2{keeps} {{\n{body}\n}}", self.name("x"))
             }
         }
     }

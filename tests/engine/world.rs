@@ -56,15 +56,12 @@ pub fn task_types() -> TaskTypes {
 
 pub fn plan_of(notation: Notation, text: &str) -> Arc<Plan> {
     let source = Source { name: "test".into(), notation, text: text.into() };
-    if notation == Notation::Toml {
-        let compiled = compile(&source, &task_types());
-        assert!(!compiled.has_errors(), "{:#?}", compiled.diagnostics);
-        return compiled.plans[0].clone();
-    }
-    unchecked(text)
+    let compiled = compile(&source, &task_types());
+    assert!(!compiled.has_errors(), "{:#?}", compiled.diagnostics);
+    compiled.plans[0].clone()
 }
 
-/// The plan of a source that the checker is not asked about: it does not know all statements yet.
+/// The plan of a source that the checker is not asked about: the engine has an answer to what it refuses, too.
 pub fn unchecked(text: &str) -> Arc<Plan> {
     let source = Source { name: "test".into(), notation: Notation::Flow, text: text.into() };
     let (file, diagnostics) = parse_flow(&source);
@@ -74,8 +71,8 @@ pub fn unchecked(text: &str) -> Arc<Plan> {
 
 /// Checks a world that keeps its state, and one that is forgetful.
 pub fn both(text: &str, input: &str, check: impl Fn(World)) {
-    check(World::new(unchecked(text), input, 0).started());
-    check(World::new(unchecked(text), input, 0).forgetful().started());
+    check(World::flow(text, input).started());
+    check(World::flow(text, input).forgetful().started());
 }
 
 impl World {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use stepwell::expr::{ObjectType, Type};
-use stepwell::lang::{Notation, Source, builtin_task_types, lower, parse_flow};
+use stepwell::lang::{Notation, Source, builtin_task_types, compile};
 use stepwell::plan::{Plan, Runs, TaskType, TaskTypes};
 
 /// What they are, one of each shape.
@@ -156,10 +156,9 @@ fn task_types() -> TaskTypes {
 /// The plans of a text.
 pub fn compiled(text: &str) -> Vec<Arc<Plan>> {
     let source = Source { name: "sim.flow".into(), notation: Notation::Flow, text: text.into() };
-    let (file, diagnostics) = parse_flow(&source);
-    assert!(diagnostics.is_empty(), "{diagnostics:#?}");
-    let types = task_types();
-    file.workflows.iter().map(|workflow| Arc::new(lower(workflow, &types))).collect()
+    let compiled = compile(&source, &task_types());
+    assert!(!compiled.has_errors(), "{:#?}", compiled.diagnostics);
+    compiled.plans
 }
 
 /// All of them.
