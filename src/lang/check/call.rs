@@ -281,6 +281,8 @@ fn plain_result(shape: &Shape) -> Type {
 /// Results that no signature can say.
 fn special(known: &Function, given: &[&Expr], types: &[Type]) -> Option<Type> {
     match (known.name, types) {
+        // The sum of nothing is 0.
+        ("sum", [Type::List(item)]) if is_never(item) => Some(Type::Int),
         ("merge", [Type::Object(_), Type::Object(_)]) => Some(spread(&types[0], &types[1])),
         ("flatten", [list, ..]) => {
             let depth = match given.get(1).map(|depth| &depth.kind) {

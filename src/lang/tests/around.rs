@@ -21,19 +21,19 @@ workflow w {
   on event "order placed" where event.region == settings.region with { id: event.id }
   on event "order.paid" where input.id == "x" with { id: 5, cuont: 2 }
   on webhook "orders/new" hmac hok dedupe body.id with { id: body.id, note: headers.origin }
-  on webhook "/orders/new/" hmac hook with { id: secrets.hook }
+  on webhook "/orders/new" hmac hook with { id: secrets.hook }
   return "${input.id}${input.note ?? ""}${input.count}"
 }
 "#,
         &[
             "E0303 this starts the workflow without `id` @ \"\\\"0 6 * * 1-5\\\"\" / write `with { … }`, or give the input a default",
-            "E0305 `catch up` can't be `late` @ \"late\" / did you mean `last`?",
+            "E0305 `catch up` can't be `late` @ \"late\" / one of `none`, `last`, `all`",
             "E0212 `order placed` is no name of an event @ \"\\\"order placed\\\"\" / identifiers joined by dots, such as `order.placed`",
             "E0201 `input` is not known in the trigger of an event @ \"input\" / there is `settings`, `event`",
             "E0304 `id` of `with` must be `string`, and this is a number @ \"5\"",
             "E0302 unknown key `cuont` of `with` @ \"cuont\" / did you mean `count`?",
             "E0201 unknown secret `hok` @ \"hok\" / did you mean `hook`?",
-            "E0204 the webhook `/orders/new/` is there twice @ \"\\\"/orders/new/\\\"\"",
+            "E0204 the webhook `/orders/new` is there twice @ \"\\\"/orders/new\\\"\"",
             "E0201 `secrets` is not known in the trigger of a webhook @ \"secrets\" / there is `settings`, `body`, `headers`",
         ],
     );
@@ -173,8 +173,8 @@ test "wrong" for order {{ expect failed }}
             "E0802 `pick` has no `undo` @ \"pick\"",
             "E0203 unknown field `stat` @ \"stat\" / did you mean `state`?",
             "E0311 `&&` takes true or false @ \"input.id\"",
-            "E0303 `order` needs an input: `id` @ \"\\\"wrong\\\"\" / write `given { … }`",
             "E0204 the test `wrong` is there twice @ \"\\\"wrong\\\"\"",
+            "E0303 `order` needs an input: `id` @ \"\\\"wrong\\\"\" / write `given { … }`",
         ],
     );
 }

@@ -58,7 +58,7 @@ fn what_an_expression_gives_is_known() {
     is("2 * 1m", "duration");
     is("1h / 1m", "number");
     is("-input.amount", "number");
-    is("input.count > 1 && !false", "bool");
+    is("input.count > 1 && !(input.count > 2)", "bool");
     is("input.count > 1 ? input.count : input.amount", "number");
     is("input.note ?? input.count", "string | int");
     is("input.state", "\"open\" | \"paid\"");
@@ -79,7 +79,6 @@ fn what_an_expression_gives_is_known() {
     is("input.tags.entries().map(e, e.value)", "list<int>");
     is("[[1], [2]].flatten()", "list<int>");
     is("[1].zip([\"a\"])", "list<list<int | \"a\">>");
-    is("from_entries([{ key: \"a\", value: 1 }])", "map<int>");
     is("input.id.split(\",\").size()", "int");
     is("round(input.amount, 2)", "number");
     is("\"${input.count}\"", "string");
@@ -116,7 +115,6 @@ fn null_is_followed_along_conditions() {
   let e = input.items.filter(i, i.note != null).map(i, i.note.upper())
   let f = input.items.map(i, i.note != null, i.note.upper())
   let g = has(input.note) ? input.note.upper() : ""
-  let h = (input.note?.size() ?? 0) + 1
   if !(input.note != null && input.fast) {
     step one: http_request { url = input.note }
   } else {
@@ -260,7 +258,11 @@ fn a_match_narrows_what_it_matches() {
   match input.fast { true { return } false { return } }
   sleep 3s
 "#,
-        &["E0314 this is always false @ \"input.state == \\\"paid\\\"\"", "E0505 this is never reached @ \"sleep 3s\""],
+        &[
+            "E0314 this is always false @ \"input.state == \\\"paid\\\"\"",
+            "E0505 this is never reached @ \"sleep 2s\"",
+            "E0505 this is never reached @ \"sleep 3s\"",
+        ],
     );
 }
 
