@@ -213,3 +213,72 @@ fn the_tests_of_the_documentation_pass() {
     let block = page.split("```flow\n").nth(1).unwrap().split("```").next().unwrap();
     pass(block);
 }
+
+const REVIEWED: &str = r#"
+workflow reviewed {
+  input order: string
+  step charge: http_request {
+    method = "POST"
+    url    = "https://pay/charges"
+    output { id: string }
+    undo http_request { method = "POST", url = "https://pay/refunds/${charge.body.id}" }
+  }
+  approve risk: "risk-team" timeout 4h form { note: string? }
+  wait accepted: "carrier.accepted" where event.order == input.order timeout 1d
+  return { note: risk.note, carrier: accepted.carrier }
+}
+"#;
+
+#[test]
+fn people_decide_events_come_and_undos_are_mocked() {
+    pass(&format!(
+        r#"{REVIEWED}
+test "all goes well" for reviewed {{
+  given {{ order: "o1" }}
+  mock charge = {{ body: {{ id: "c1" }} }}
+  approve risk with {{ note: "fine" }} after 1h
+  send "carrier.accepted" with {{ order: "o2", carrier: "bike" }} after 2h
+  send "carrier.accepted" with {{ order: "o1", carrier: "post" }} after 3h
+  expect completed output {{ note: "fine", carrier: "post" }}
+  expect that elapsed == 3h
+  expect not undone charge
+}}
+test "a refusal refunds" for reviewed {{
+  given {{ order: "o1" }}
+  mock charge = {{ body: {{ id: "c1" }} }}
+  mock charge undo after 1m = {{ status: config.url == "https://pay/refunds/c1" ? 200 : 500 }}
+  refuse risk with "no" after 1h
+  expect failed code "APPROVAL_REFUSED"
+  expect undone charge
+  expect that elapsed == 1h + 1m
+}}
+test "nobody decides" for reviewed {{
+  given {{ order: "o1" }}
+  mock charge = {{ body: {{ id: "c1" }} }}
+  mock charge undo = {{ status: 200 }}
+  expect failed code "TIMEOUT"
+  expect that elapsed == 4h
+}}
+test "held for a day" for reviewed {{
+  given {{ order: "o1" }}
+  mock charge = {{ body: {{ id: "c1" }} }}
+  approve risk
+  pause after 1h
+  resume after 10h
+  send "carrier.accepted" with {{ order: "o1", carrier: "post" }} after 2h
+  expect completed
+  expect that elapsed == 10h
+}}"#
+    ));
+    let text = format!(
+        r#"{REVIEWED}
+test "the undo is not mocked" for reviewed {{
+  given {{ order: "o1" }}
+  mock charge = {{ body: {{ id: "c1" }} }}
+  refuse risk
+  expect failed
+}}"#
+    );
+    let told = failures(&text);
+    assert!(told[0].starts_with("T002: the undo of `charge` (`http_request`) was reached"), "{told:?}");
+}
