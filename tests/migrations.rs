@@ -35,6 +35,9 @@ async fn an_empty_database_gets_every_table_and_a_second_start_changes_nothing()
             "partitions",
             "step_cache",
             "rate_limits",
+            "events",
+            "event_deliveries",
+            "event_listeners",
         ];
         for table in tables {
             assert!(manager.has_table(table).await.unwrap(), "{table}");

@@ -10,8 +10,8 @@ use crate::sim::world::{Crashes, World, expected, jobs, simulate};
 
 #[test]
 fn every_shape_of_workflow_runs_to_its_end() {
-    let endings = expected(7);
-    for (key, workflow, _) in jobs(7) {
+    let endings = expected(8);
+    for (key, workflow, _) in jobs(8) {
         let ending = &endings[&key];
         let status = if workflow == "fails" { ExecutionStatus::Failed } else { ExecutionStatus::Completed };
         assert_eq!(ending.status, status, "{workflow}: {ending:?}");
@@ -19,6 +19,7 @@ fn every_shape_of_workflow_runs_to_its_end() {
     let value = |key: &str| endings[key].output.as_ref().unwrap().get("value").cloned();
     assert_eq!(value("job 0"), Some(Value::Int(4)));
     assert_eq!(value("job 3"), Some(Value::Int(5)));
+    assert_eq!(value("job 7"), Some(Value::Int(12)), "one more than the event and the last signal say");
     assert_eq!(endings["job 6"].error.as_deref(), Some("BAD"));
 }
 

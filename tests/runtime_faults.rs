@@ -11,7 +11,7 @@ use crate::sim::store::StoreFaults;
 use crate::sim::world::{Crashes, Endings, World, expected, jobs, simulate};
 
 /// One of each shape.
-const JOBS: i64 = 7;
+const JOBS: i64 = 8;
 
 /// Crashes the n-th time that a point is passed, for many n, with queues that outlive the process and ones that don't.
 fn crash_at(point: CrashPoint, passes: impl Iterator<Item = u64>) {

@@ -113,6 +113,7 @@ async fn a_stale_epoch_writes_nothing_and_the_other_partitions_rows_are_written(
             controls: ids
                 .map(|execution| ControlRow { execution, seq: 7, control: Control::Retry, at: Timestamp(0) })
                 .to_vec(),
+            deliveries: Vec::new(),
             caches: Vec::new(),
         };
         let committed = fresh.database.commit(&late).await.unwrap();

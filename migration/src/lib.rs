@@ -16,6 +16,7 @@ mod m0001_workflows;
 mod m0002_executions;
 mod m0003_partitions;
 mod m0004_waits;
+mod m0005_events;
 mod m0006_limits;
 
 /// All migrations, in order.
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_executions::Migration),
             Box::new(m0003_partitions::Migration),
             Box::new(m0004_waits::Migration),
+            Box::new(m0005_events::Migration),
             Box::new(m0006_limits::Migration),
         ]
     }

@@ -10,6 +10,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use crate::lang::Notation;
 use crate::service::ServiceError;
 
+use super::dto::JsonDto;
 use super::error::Problem;
 use super::fields::{Fields, FromFields};
 
@@ -18,6 +19,9 @@ pub struct Body<T>(pub T);
 
 /// A body that may be absent.
 pub struct OptionalBody<T>(pub Option<T>);
+
+/// A body that may be any JSON; null where it is absent.
+pub struct AnyBody(pub serde_json::Value);
 
 /// A source text, in whatever content type it comes.
 pub struct SourceText {
@@ -81,6 +85,28 @@ impl<'a, T: Type + FromFields> ApiExtractor<'a> for OptionalBody<T> {
     }
 }
 
+impl<'a> ApiExtractor<'a> for AnyBody {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(json_meta::<JsonDto>(false))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let bytes = bytes_of(body).await?;
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self(serde_json::Value::Null));
+        }
+        Ok(Self(json(request, &bytes)?))
+    }
+}
+
 impl<'a> ApiExtractor<'a> for SourceText {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
     type ParamType = ();
@@ -108,14 +134,18 @@ async fn bytes_of(body: &mut RequestBody) -> poem::Result<Vec<u8>> {
 }
 
 fn parse<T: FromFields>(request: &Request, bytes: &[u8]) -> poem::Result<T> {
+    let json = json(request, bytes)?;
+    Fields::parse(json).map_err(|errors| Problem::from(ServiceError::Invalid { errors }).into())
+}
+
+fn json(request: &Request, bytes: &[u8]) -> poem::Result<serde_json::Value> {
     let kind = request.content_type().unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if essence != "application/json" && !(essence.starts_with("application/") && essence.ends_with("+json")) {
         return Err(Problem::unsupported_media_type(kind).into());
     }
     let text = utf8(bytes)?;
-    let json = serde_json::from_str(text).map_err(|error| Problem::malformed(json_error(&error, text)))?;
-    Fields::parse(json).map_err(|errors| Problem::from(ServiceError::Invalid { errors }).into())
+    Ok(serde_json::from_str(text).map_err(|error| Problem::malformed(json_error(&error, text)))?)
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Problem> {

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
+use crate::expr::Value;
 use crate::service::ports::{ExecutionFilter, Started};
 use crate::service::{ExecutionQuery, ExecutionView, Service};
 
 use super::Tag;
-use super::body::{Body, OptionalBody};
-use super::dto::{AttemptListDto, CancelDto, ExecutionDto, ExecutionListDto, LogListDto, StartDto};
+use super::body::{AnyBody, Body, OptionalBody};
+use super::dto::{AttemptListDto, CancelDto, ExecutionDto, ExecutionListDto, LogListDto, SignalDto, StartDto};
 use super::error::{ChangeFailure, ControlFailure, ListFailure, ReadFailure};
 use super::params::{ExecutionState, Id, Level, Limit, LogCursor, MomentParam, Offset, StepState, Wait};
 
@@ -34,6 +35,13 @@ enum Asked {
     /// It is recorded that this was asked for.
     #[oai(status = 200)]
     Done(Json<ExecutionDto>),
+}
+
+#[derive(ApiResponse)]
+enum Signalled {
+    /// It is recorded, and durable: a wait takes it, now or when it opens.
+    #[oai(status = 202)]
+    Kept(Json<SignalDto>),
 }
 
 #[OpenApi(prefix_path = "/api/v1/executions", tag = "Tag::Executions")]
@@ -198,5 +206,50 @@ impl Executions {
         id: Path<Id>,
     ) -> Result<Asked, ControlFailure> {
         Ok(Asked::Done(Json(self.0.execution_retry_undo(id.0.0).await?.into())))
+    }
+
+    /// Pause an execution
+    ///
+    /// No new step starts and no timer fires; what runs is still recorded, and signals and a cancel still work. 409 names the
+    /// states that allow it.
+    #[oai(path = "/:id/pause", method = "post", operation_id = "execution_pause")]
+    async fn pause(
+        &self,
+        /// The execution's id.
+        id: Path<Id>,
+    ) -> Result<Asked, ControlFailure> {
+        Ok(Asked::Done(Json(self.0.execution_pause(id.0.0).await?.into())))
+    }
+
+    /// Resume an execution
+    ///
+    /// A paused one goes on where it stood; timers that have passed meanwhile fire. 409 names the states that allow it.
+    #[oai(path = "/:id/resume", method = "post", operation_id = "execution_resume")]
+    async fn resume(
+        &self,
+        /// The execution's id.
+        id: Path<Id>,
+    ) -> Result<Asked, ControlFailure> {
+        Ok(Asked::Done(Json(self.0.execution_resume(id.0.0).await?.into())))
+    }
+
+    /// Send a signal
+    ///
+    /// An event for this execution alone; the body is its data. It is kept until a `wait` of this name takes it. Sent again
+    /// under its `Idempotency-Key` it changes nothing.
+    #[oai(path = "/:id/signals/:name", method = "post", operation_id = "execution_signal")]
+    async fn signal(
+        &self,
+        /// The execution's id.
+        id: Path<Id>,
+        /// What it is: what a `wait` names.
+        name: Path<String>,
+        /// A key of your own.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+        body: AnyBody,
+    ) -> Result<Signalled, ChangeFailure> {
+        let id = self.0.execution_signal(id.0.0, name.0, Value::from_json(body.0), key.0).await?;
+        Ok(Signalled::Kept(Json(SignalDto { id })))
     }
 }

@@ -15,6 +15,7 @@ mod params;
 mod sources;
 mod steps;
 mod versions;
+mod waits;
 mod workflows;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use known::Known;
 use sources::SourcesApi;
 use steps::Steps;
 use versions::Versions;
+use waits::Waits;
 use workflows::Workflows;
 
 /// What gives the metrics as text, those of the queue as it is at that moment.
@@ -70,8 +72,11 @@ enum Tag {
     Workflows,
     /// Workflow files: published, validated, watched; and the task types that they may use.
     Sources,
-    /// Executions: started, awaited, read, retried, cancelled.
+    /// Executions: started, awaited, read, signalled, paused, resumed, retried, cancelled.
     Executions,
+    /// What executions wait for: events from outside, and people's approvals.
+    #[oai(rename = "Events and approvals")]
+    Waits,
     /// Health and metrics.
     Operations,
 }
@@ -97,6 +102,7 @@ fn endpoints(parts: &Parts) -> impl OpenApi + 'static {
         Versions(service.clone()),
         SourcesApi(service.clone()),
         Executions(service.clone()),
+        Waits(service.clone()),
         health,
     )
 }

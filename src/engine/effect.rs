@@ -88,6 +88,8 @@ pub struct Dispatch {
     pub cache: Option<CacheKey>,
     /// How often tasks of this name may be dispatched.
     pub rate: Option<Rate>,
+    /// Whether it is not to be sent again where it may have been sent.
+    pub at_most_once: bool,
 }
 
 /// A limit on how often tasks are dispatched.

@@ -418,6 +418,7 @@ pub(super) fn dispatch_of(plan: &Plan, node: NodeId, path: StepPath, run: &StepR
         priority: step.rarely.priority.unwrap_or(DEFAULT_PRIORITY),
         heartbeat_ms: step.rarely.heartbeat_ms,
         cache: run.cache.clone(),
+        at_most_once: step.rarely.at_most_once,
         rate: step.rarely.rate.as_ref().map(|rate| Rate {
             name: rate.name.clone(),
             count: rate.count,

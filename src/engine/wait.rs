@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use crate::expr::{Expr, Timestamp, Value};
 use crate::ids::{Attempt, StepPath};
-use crate::plan::{NodeKind, WaitNode, Wake};
+use crate::plan::{NodeKind, Plan, WaitNode, Wake};
 
 use super::machine::{Machine, Place};
 use super::mailbox::{MAX_KEPT_BYTES, MAX_KEPT_SIGNALS, Signal};
-use super::state::{Awaiting, FrameKind, Resume};
+use super::scope::Names;
+use super::state::{Awaiting, ExecutionState, FrameKind, Resume};
 use super::{Control, EventWait, LogLevel, Refusal, StepError, StepRow, StepStatus, code};
 
 impl Machine<'_> {
@@ -21,7 +22,10 @@ impl Machine<'_> {
             Err(error) => return self.fail_row(place, attempt, None, error),
         };
         let path = self.path_of(place);
-        let kept = self.state.mailbox.find(&node.event, |data| self.takes(place, node, data).unwrap_or(false));
+        let kept = self
+            .state
+            .mailbox
+            .find(&node.event, |data| self.state.takes(self.plan, place, node, data).unwrap_or(false));
         if let Some(signal) = kept.and_then(|at| self.state.mailbox.take(at)) {
             let open = Awaiting { attempt, since: self.now, due };
             return self.event_came(place, node, &path, &open, signal.data);
@@ -54,15 +58,6 @@ impl Machine<'_> {
         }
     }
 
-    /// Whether a wait takes an event with this data.
-    fn takes(&self, place: Place, node: &WaitNode, data: &Value) -> Result<bool, StepError> {
-        let Some(condition) = &node.condition else { return Ok(true) };
-        let mut names = self.names(place.scope);
-        names.data = self.data_for(place, condition);
-        names.local = Some(("event", data.clone()));
-        names.truth(condition)
-    }
-
     /// An event came. One that is here already changes nothing.
     pub(super) fn signal(&mut self, signal: Signal, keep: bool) -> Result<(), Refusal> {
         if self.state.mailbox.has_seen(&signal.id) {
@@ -92,29 +87,15 @@ impl Machine<'_> {
     /// The oldest wait that takes a signal, and those whose `where` has no answer for it: they don't.
     fn taker_of(&self, signal: &Signal) -> (Option<StepPath>, Vec<(StepPath, StepError)>) {
         let mut broken = Vec::new();
-        for (path, place) in self.waits_for(&signal.name) {
+        for (path, place) in self.state.waits_for(self.plan, &signal.name) {
             let NodeKind::Wait(node) = &self.plan.node(place.node).kind else { continue };
-            match self.takes(place, node, &signal.data) {
+            match self.state.takes(self.plan, place, node, &signal.data) {
                 Ok(true) => return (Some(path), broken),
                 Ok(false) => {}
                 Err(error) => broken.push((path, error)),
             }
         }
         (None, broken)
-    }
-
-    /// The open waits for an event, oldest first.
-    fn waits_for(&self, event: &str) -> Vec<(StepPath, Place)> {
-        let mut found = Vec::new();
-        for (path, id) in &self.state.waiting {
-            let Some(frame) = self.state.frames.get(*id) else { continue };
-            let FrameKind::Await(open) = &frame.kind else { continue };
-            if matches!(&self.plan.node(frame.node).kind, NodeKind::Wait(node) if &*node.event == event) {
-                found.push((open.since, path.clone(), frame.place()));
-            }
-        }
-        found.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-        found.into_iter().map(|(_, path, place)| (path, place)).collect()
     }
 
     fn hand_over(&mut self, path: &StepPath, data: Value) {
@@ -174,6 +155,39 @@ impl Machine<'_> {
         let (input, waits_for) = (Some(input), Some(waited_for.clone()));
         self.effects.steps.push(StepRow { input, waits_for, error: Some(error.clone()), ..row });
         self.raise(place, open.attempt, Resume::Node, error);
+    }
+}
+
+impl ExecutionState {
+    /// Whether a wait that is open takes an event with this data: asked, and nothing changes.
+    pub fn takes_event(&self, plan: &Plan, event: &str, data: &Value) -> bool {
+        self.waits_for(plan, event).into_iter().any(|(_, place)| match &plan.node(place.node).kind {
+            NodeKind::Wait(node) => self.takes(plan, place, node, data).unwrap_or(false),
+            _ => false,
+        })
+    }
+
+    /// Whether a wait takes an event with this data.
+    fn takes(&self, plan: &Plan, place: Place, node: &WaitNode, data: &Value) -> Result<bool, StepError> {
+        let Some(condition) = &node.condition else { return Ok(true) };
+        let mut names = Names::new(self, plan, place.scope);
+        names.data = condition.reads("data").then(|| self.data_before(plan, place.parent, place.slot, place.scope));
+        names.local = Some(("event", data.clone()));
+        names.truth(condition)
+    }
+
+    /// The open waits for an event, oldest first.
+    fn waits_for(&self, plan: &Plan, event: &str) -> Vec<(StepPath, Place)> {
+        let mut found = Vec::new();
+        for (path, id) in &self.waiting {
+            let Some(frame) = self.frames.get(*id) else { continue };
+            let FrameKind::Await(open) = &frame.kind else { continue };
+            if matches!(&plan.node(frame.node).kind, NodeKind::Wait(node) if &*node.event == event) {
+                found.push((open.since, path.clone(), frame.place()));
+            }
+        }
+        found.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        found.into_iter().map(|(_, path, place)| (path, place)).collect()
     }
 }
 

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::engine::Stop;
+use crate::engine::{Event, Stop};
 use crate::service::ports::{AttemptKey, CrashPoint, Progress, Receipt, Started, Task};
 
 use super::committer::Written;
+use super::events::Letter;
 use super::gate::Gated;
 use super::message::{Cause, Job, Kin, Turn};
 use super::meters::Meters;
@@ -76,7 +77,13 @@ impl Actor {
             match queue.held().await {
                 Ok(held) => {
                     for task in orders.resend.drain(..).filter(|task| !held.contains(&task.key())) {
-                        if task.is_gated() { orders.gated.push(task) } else { orders.tasks.push(task.task) }
+                        if task.once {
+                            self.give_up(&task);
+                        } else if task.is_gated() {
+                            orders.gated.push(task)
+                        } else {
+                            orders.tasks.push(task.task)
+                        }
                     }
                 }
                 Err(error) => {
@@ -96,6 +103,14 @@ impl Actor {
             && let Err(error) = queue.stop(std::mem::take(&mut orders.stops)).await
         {
             tracing::warn!(%error, "workers can't be told to stop; what they do is ignored");
+        }
+    }
+
+    /// The queue has lost a task that may have been done, and is done at most once.
+    fn give_up(&self, task: &Gated) {
+        let key = task.key();
+        if !self.shared.gate.holds(&key) {
+            self.shared.apply(key.execution, Job::event(Event::Lost { path: key.path, attempt: key.attempt }));
         }
     }
 
@@ -132,7 +147,7 @@ impl Actor {
         }
     }
 
-    /// Starts children, stops those that are to stop, and tells a parent that its child has ended.
+    /// Starts children, stops those that are to stop, tells the post of waits, and a parent that its child has ended.
     fn tell_family(&self, turn: &mut Turn) {
         for child in turn.children.drain(..) {
             let _ = self.family.send(Kin::Child(child));
@@ -144,6 +159,9 @@ impl Actor {
         }
         if let Some(slot) = turn.slot.take() {
             let _ = self.shared.slots.send(slot);
+        }
+        for opened in turn.opened.drain(..) {
+            let _ = self.shared.post.send(Letter::Opened(opened));
         }
         let Some(ending) = &mut turn.ending else { return };
         if let (Some(parent), Some(event)) = (&ending.parent, ending.event.take()) {

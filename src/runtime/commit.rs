@@ -40,6 +40,7 @@ impl Rows {
         std::mem::take(steps).into_iter().for_each(|row| self.add_step(row));
         self.commit.logs.extend(std::mem::take(logs).into_iter().map(|entry| (turn.execution, entry)));
         self.commit.controls.append(controls);
+        self.commit.deliveries.extend(turn.delivery.take());
         self.commit.caches.extend(caches.drain(..).map(|write| (turn.execution, write)));
         self.lease(turn.partition, epoch);
     }
@@ -93,7 +94,7 @@ impl Rows {
 
     /// The rows of one execution.
     pub fn of(&self, id: ExecutionId) -> Self {
-        let Commit { leases, starts, executions, steps, logs, controls, caches } = &self.commit;
+        let Commit { leases, starts, executions, steps, logs, controls, deliveries, caches } = &self.commit;
         let partition = id.partition();
         let commit = Commit {
             leases: leases.iter().filter(|(lease, _)| *lease == partition).copied().collect(),
@@ -102,6 +103,7 @@ impl Rows {
             steps: steps.iter().filter(|row| row.execution == id).cloned().collect(),
             logs: logs.iter().filter(|(of, _)| *of == id).cloned().collect(),
             controls: controls.iter().filter(|row| row.execution == id).cloned().collect(),
+            deliveries: deliveries.iter().filter(|delivery| delivery.execution == id).cloned().collect(),
             caches: caches.iter().filter(|(of, _)| *of == id).cloned().collect(),
         };
         let starts = commit.starts.first().map(|start| (start.id, 0)).into_iter().collect();

@@ -2,12 +2,16 @@
 //!
 //! Invariant: nothing is written here and nobody is told. The state runs ahead of what is committed; the turn says how far.
 
-use crate::engine::{ChildStart, Dispatch, Effects, Event, ExecutionStatus, Outcome, StepError, StepRow, advance};
+use crate::engine::{
+    ChildStart, Dispatch, Effects, Event, EventWait, ExecutionStatus, Outcome, StepError, StepRow, advance,
+};
 use crate::expr::{Timestamp, Value};
 use crate::ids::ExecutionId;
+use crate::plan::DEFAULT_KEEP_MS;
 use crate::service::model::Parent;
 use crate::service::ports::{Delivered, Task};
 
+use super::events::Opened;
 use super::gate::Gated;
 use super::live::Live;
 use super::message::{Cause, ChildRequest, Ending, Job, StartJob, Turn, What};
@@ -17,11 +21,20 @@ impl Live {
     /// Applies a job. None where nothing follows from it.
     pub fn decide(&mut self, job: Job, now: Timestamp) -> Option<Turn> {
         let Job { what, permit } = job;
+        let mut delivery = None;
         let (event, cause) = match what {
             What::Outcome(delivered) => (outcome_event(&delivered, now), Cause::Outcome(delivered)),
             What::Control { event, answer } => (event, Cause::Control { answer, refused: None }),
             What::Event(event @ Event::Lost { .. }) => (event.clone(), Cause::Lost(event)),
             What::Event(event) => (event, Cause::Own),
+            What::Offer(offer) => {
+                delivery = offer.delivery;
+                (offer.event, Cause::Control { answer: offer.answer, refused: None })
+            }
+            What::Ask { event, answer } => {
+                let _ = answer.send(self.state.takes_event(&self.plan, &event.name, &event.data));
+                return None;
+            }
             What::Due(_) => return None,
         };
         let applied = self.span.in_scope(|| advance(&self.plan, &mut self.state, event, now));
@@ -44,7 +57,9 @@ impl Live {
         if matches!(cause, Cause::Own) && is_nothing(&effects) {
             return None;
         }
-        Some(Turn { permit, ..self.turn(effects, cause) })
+        // What it has taken before is written already.
+        let delivery = delivery.filter(|_| !effects.controls.is_empty());
+        Some(Turn { permit, delivery, ..self.turn(effects, cause) })
     }
 
     /// Applies the start, before its row is written: the start and the first steps are one commit.
@@ -56,12 +71,17 @@ impl Live {
     }
 
     /// A turn that sends again what is under way, where the queue does not hold it.
-    pub fn decide_resend(&mut self) -> Option<Turn> {
+    /// With `lost` the queue has lost what it held: what is done at most once may have been done, and is not sent again.
+    pub fn decide_resend(&mut self, lost: bool) -> Option<Turn> {
         let outstanding = self.state.outstanding(&self.plan);
         if outstanding.is_empty() {
             return None;
         }
-        let resend = outstanding.into_iter().map(|outstanding| self.gated(&outstanding.dispatch)).collect();
+        let resend = outstanding.into_iter().map(|outstanding| {
+            let gated = self.gated(&outstanding.dispatch);
+            Gated { once: lost && outstanding.dispatch.at_most_once, ..gated }
+        });
+        let resend = resend.collect();
         Some(Turn { resend, ..self.turn(Effects::default(), Cause::Own) })
     }
 
@@ -90,11 +110,19 @@ impl Live {
             resend: Vec::new(),
             slot: self.slot.clone().filter(|_| effects.ended),
             children: children.into_iter().map(|start| self.child_request(start, false)).collect(),
+            opened: std::mem::take(&mut effects.waits).into_iter().map(|wait| self.opened(wait)).collect(),
+            delivery: None,
             ending,
             effects,
             cause,
             permit: None,
         }
+    }
+
+    /// A wait that was opened, as the post is told of it.
+    fn opened(&self, wait: EventWait) -> Opened {
+        let keep_ms = self.plan.keep_ms.unwrap_or(DEFAULT_KEEP_MS);
+        Opened { execution: self.id, workflow: self.workflow_id, event: wait.event, keep_ms }
     }
 
     /// A child to start or look after.
@@ -114,7 +142,7 @@ impl Live {
     /// The task of a dispatch, and what it waits for before it goes to the queue.
     fn gated(&self, dispatch: &Dispatch) -> Gated {
         let cache = dispatch.cache.as_ref().map(|cache| cache.key.clone());
-        Gated { task: self.task(dispatch), cache, rate: dispatch.rate.clone() }
+        Gated { task: self.task(dispatch), cache, rate: dispatch.rate.clone(), once: false }
     }
 
     fn task(&self, dispatch: &Dispatch) -> Task {

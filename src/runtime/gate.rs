@@ -31,6 +31,8 @@ pub(super) struct Gated {
     /// What its output may be kept by.
     pub cache: Option<Arc<str>>,
     pub rate: Option<Rate>,
+    /// Whether it is lost where the queue does not hold it: it may have been done, and is done at most once.
+    pub once: bool,
 }
 
 impl Gated {
@@ -66,6 +68,11 @@ impl Entrance {
         if self.inside().insert(gated.key()) {
             let _ = self.inbox.send(gated);
         }
+    }
+
+    /// Whether a task waits here.
+    pub fn holds(&self, key: &AttemptKey) -> bool {
+        self.inside().contains(key)
     }
 
     /// Forgets attempts that were stopped.

@@ -7,7 +7,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::engine::{ExecutionState, Start};
 use crate::expr::Timestamp;
-use crate::ids::{ExecutionId, PartitionId};
+use crate::ids::{ExecutionId, PartitionId, WorkflowId};
 use crate::plan::Plan;
 use crate::service::model::{Execution, Parent};
 
@@ -19,6 +19,7 @@ pub(super) struct Live {
     pub id: ExecutionId,
     pub partition: PartitionId,
     pub workflow: Arc<str>,
+    pub workflow_id: WorkflowId,
     pub plan: Arc<Plan>,
     pub state: ExecutionState,
     pub parent: Option<Parent>,
@@ -56,6 +57,7 @@ impl Live {
             id: execution.id,
             partition: execution.id.partition(),
             workflow: execution.workflow_name.clone(),
+            workflow_id: execution.workflow,
             slot: SlotOf::of(execution, &plan),
             plan,
             state,

@@ -10,7 +10,9 @@ use crate::ids::{ExecutionId, PartitionId};
 use crate::plan::Plan;
 use crate::service::model::{Execution, Parent};
 use crate::service::ports::{AttemptKey, Delivered, DueTimer, RuntimeError, Started, Task};
+use crate::service::waits::{Delivery, SentEvent};
 
+use super::events::Opened;
 use super::gate::Gated;
 use super::slots::SlotOf;
 
@@ -35,8 +37,8 @@ pub(super) enum Inbound {
     Fenced,
     /// A task was handed to the queue by the gate.
     Sent(AttemptKey),
-    /// The queue may have lost what it held: send again what it does not hold.
-    Resend,
+    /// The queue may have lost what it held, or has (`lost`): send again what it does not hold.
+    Resend { lost: bool },
     /// Write down what is under way; the answer is the ticket of the last turn.
     Drain(oneshot::Sender<u64>),
 }
@@ -86,8 +88,21 @@ pub(super) enum What {
     Event(Event),
     /// Somebody asks for something, and waits for the answer.
     Control { event: Event, answer: Answer<()> },
+    /// An event from outside, for a wait that takes it now.
+    Offer(Box<Offer>),
+    /// Whether a wait would take an event from outside.
+    Ask { event: Arc<SentEvent>, answer: oneshot::Sender<bool> },
     /// A timer to arm.
     Due(DueTimer),
+}
+
+/// An event that is offered.
+pub(super) struct Offer {
+    /// The signal.
+    pub event: Event,
+    /// What is written where a wait takes it.
+    pub delivery: Option<Delivery>,
+    pub answer: Answer<()>,
 }
 
 /// What the loader found.
@@ -134,6 +149,10 @@ pub(super) struct Turn {
     /// The group in which somebody came to wait, or left.
     pub slot: Option<Arc<SlotOf>>,
     pub children: Vec<ChildRequest>,
+    /// Waits for events that were opened.
+    pub opened: Vec<Opened>,
+    /// The event that a wait took.
+    pub delivery: Option<Delivery>,
     pub ending: Option<Ending>,
     pub cause: Cause,
     /// The size of its rows, roughly.

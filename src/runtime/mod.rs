@@ -22,6 +22,7 @@ mod clock;
 mod commit;
 mod committer;
 mod decide;
+mod events;
 mod family;
 mod gate;
 mod inbox;

@@ -14,10 +14,12 @@ use crate::ids::{ExecutionId, PartitionId};
 use crate::plan::Plan;
 use crate::service::model::Execution;
 use crate::service::ports::{Progress, Runtime, RuntimeError, Started};
+use crate::service::waits::{Delivery, SentEvent};
 
 use super::act::Actor;
 use super::audience::Audience;
 use super::committer::Committer;
+use super::events::{Letter, Post};
 use super::family::{self, Versions};
 use super::gate::{Entrance, Gate};
 use super::loader::Loader;
@@ -46,9 +48,11 @@ impl Node {
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
         let (gate, gated) = Entrance::new();
         let (slots, asked) = mpsc::unbounded_channel();
+        let (post, letters) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             gate,
             slots,
+            post,
             ownership: Ownership::new(&leases),
             audience: Audience::default(),
             admission: Arc::new(Semaphore::new(options.max_in_flight.max(1))),
@@ -72,6 +76,7 @@ impl Node {
         spawn_all(&shared, &versions, receivers);
         shared.spawn(Gate::new(shared.clone(), gated).run());
         shared.spawn(Desk::new(shared.clone(), asked).run());
+        shared.spawn(Post::new(shared.clone(), letters).run());
         Ok(Arc::new(Self { shared, versions }))
     }
 
@@ -232,6 +237,21 @@ impl Runtime for Node {
         let (answer, answered) = oneshot::channel();
         self.shared.apply(id, Job { what: What::Control { event, answer }, permit });
         self.answer(answered).await
+    }
+
+    async fn event(&self, event: SentEvent, at_most: Duration) -> Result<Vec<Delivery>, RuntimeError> {
+        if self.shared.killed.is_cancelled() {
+            return Err(RuntimeError::Unavailable("the server is stopping".to_owned()));
+        }
+        let (answer, answered) = oneshot::channel();
+        let event = Arc::new(event);
+        let _ = self.shared.post.send(Letter::Sent { event, answer });
+        tokio::select! {
+            biased;
+            taken = answered => Ok(taken.unwrap_or_default()),
+            () = self.shared.killed.cancelled() => Ok(Vec::new()),
+            () = self.shared.ports.clock.sleep(at_most) => Ok(Vec::new()),
+        }
     }
 
     async fn wait_ended(&self, id: ExecutionId, at_most: Duration) -> Result<bool, RuntimeError> {

@@ -15,6 +15,7 @@ use crate::expr::Timestamp;
 use crate::ids::{Attempt, ExecutionId, StepPath};
 use crate::service::ports::{AttemptKey, DueTimer, RuntimeError};
 
+use super::events::Letter;
 use super::live::Live;
 use super::loader::Wanted;
 use super::message::{Cause, Decided, Found, Inbound, Job, Kin, Loaded, StartJob, Then, Turn, What};
@@ -131,7 +132,7 @@ impl Shard {
             Inbound::Discard { id, then } => self.discard(id, then),
             Inbound::Fenced => self.drop_fenced(),
             Inbound::Sent(key) => self.note_sent(key),
-            Inbound::Resend => self.resend(),
+            Inbound::Resend { lost } => self.resend(lost),
             Inbound::Drain(answer) => self.drain(answer),
         }
     }
@@ -172,6 +173,8 @@ impl Shard {
             resend: Vec::new(),
             slot,
             children: Vec::new(),
+            opened: Vec::new(),
+            delivery: None,
             ending: None,
             cause: Cause::Start(answer),
             bytes: 256,
@@ -275,6 +278,8 @@ impl Shard {
                     resend: Vec::new(),
                     slot: None,
                     children: Vec::new(),
+                    opened: Vec::new(),
+                    delivery: None,
                     ending: None,
                     cause: Cause::Outcome(delivered),
                     bytes: 0,
@@ -282,6 +287,8 @@ impl Shard {
                 };
                 let _ = self.decided.send(Decided::Turn(Box::new(turn)));
             }
+            What::Offer(offer) => drop(offer.answer.send(Err(RuntimeError::NotFound(id)))),
+            What::Ask { answer, .. } => drop(answer.send(false)),
             What::Event(_) | What::Due(_) => {}
         }
     }
@@ -295,6 +302,12 @@ impl Shard {
         for timer in live.state.timers() {
             let alarm = Alarm { due: timer.due, execution: id, target: timer.target };
             self.timers.arm(alarm, now, self.shared.options.horizon);
+        }
+        if recovering || loading.discarded {
+            // That it was opened may not have been told.
+            for wait in live.state.waits(&live.plan) {
+                let _ = self.shared.post.send(Letter::Look(wait.event));
+            }
         }
         let outstanding = live.state.outstanding(&live.plan);
         let children = live.state.children();
@@ -331,7 +344,7 @@ impl Shard {
         }
         self.insert(id, live);
         if resend {
-            self.resend_one(id, now);
+            self.resend_one(id, now, false);
         }
         first.into_iter().chain(loading.jobs).for_each(|job| match job.what {
             What::Due(due) => self.due(due),
@@ -436,15 +449,15 @@ impl Shard {
         }
     }
 
-    fn resend(&mut self) {
+    fn resend(&mut self, lost: bool) {
         let now = self.shared.now();
         let ids: Vec<ExecutionId> = self.slots.keys().copied().collect();
-        ids.into_iter().for_each(|id| self.resend_one(id, now));
+        ids.into_iter().for_each(|id| self.resend_one(id, now, lost));
     }
 
-    fn resend_one(&mut self, id: ExecutionId, now: Timestamp) {
+    fn resend_one(&mut self, id: ExecutionId, now: Timestamp, lost: bool) {
         let Some(Slot::Live(live)) = self.slots.get_mut(&id) else { return };
-        if let Some(turn) = live.decide_resend() {
+        if let Some(turn) = live.decide_resend(lost) {
             self.send(id, turn, now);
         }
     }
@@ -525,8 +538,11 @@ impl Shard {
 
 /// Answers a job that can't be done. An outcome is not acknowledged: it is for whoever can.
 fn refuse(job: Job, why: impl Fn() -> RuntimeError) {
-    if let What::Control { answer, .. } = job.what {
-        let _ = answer.send(Err(why()));
+    match job.what {
+        What::Control { answer, .. } => drop(answer.send(Err(why()))),
+        What::Offer(offer) => drop(offer.answer.send(Err(why()))),
+        What::Ask { answer, .. } => drop(answer.send(false)),
+        What::Outcome(_) | What::Event(_) | What::Due(_) => {}
     }
 }
 

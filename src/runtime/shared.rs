@@ -16,6 +16,7 @@ use crate::ids::{ExecutionId, PartitionId};
 use crate::service::ports::{AttemptKey, CrashPoint};
 
 use super::audience::Audience;
+use super::events::Letter;
 use super::gate::Entrance;
 use super::message::{Inbound, Job};
 use super::ownership::Ownership;
@@ -73,6 +74,8 @@ pub(super) struct Shared {
     pub gate: Entrance,
     /// Tells the desk of slots to look at a group.
     pub slots: mpsc::UnboundedSender<Arc<SlotOf>>,
+    /// Tells the post of events and waits.
+    pub post: mpsc::UnboundedSender<Letter>,
     pub tasks: TaskTracker,
 }
 

@@ -85,13 +85,18 @@ fn hand_over(shared: &Shared, due: Vec<DueTimer>) {
     }
 }
 
-/// How many expired outputs are deleted at once, and how long to wait between two looks that find few.
+/// How many expired outputs or events are deleted at once, and how long to wait between two looks that find few.
 const EXPIRED: u64 = 1_000;
 const EXPIRY: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// Deletes outputs that expired, until the node ends.
+/// Deletes outputs and events that expired, until the node ends.
 pub(super) async fn expire(shared: Arc<Shared>) {
     loop {
+        match shared.ports.store.events_sweep(shared.now(), EXPIRED).await {
+            Ok(EXPIRED..) => continue,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "expired events can't be deleted; trying again"),
+        }
         match shared.ports.store.cache_sweep(shared.now(), EXPIRED).await {
             Ok(EXPIRED..) => continue,
             Ok(_) => {}
@@ -131,7 +136,7 @@ async fn look(shared: &Shared, nonce: &mut Option<u64>) -> Result<(), QueueError
         tracing::warn!("the queue has lost what it held; sending it again");
     }
     if changed | shared.undelivered.swap(false, Ordering::AcqRel) {
-        shared.broadcast(|| Inbound::Resend);
+        shared.broadcast(|| Inbound::Resend { lost: changed });
     }
     for AttemptKey { execution, path, attempt } in queue.lapsed().await? {
         shared.apply(execution, Job::event(Event::Lost { path, attempt }));

@@ -181,6 +181,7 @@ fn refused(refusal: &Refusal) -> ServiceError {
             let named = |state: &&str| allowed.split(|char: char| !char.is_alphabetic()).any(|word| word == *state);
             ServiceError::Illegal { message, allowed: states.filter(named).collect() }
         }
+        Refusal::BadForm(_) => ServiceError::field("form", message),
         Refusal::Compensated => ServiceError::conflict(message)
             .help("start it again: POST /api/v1/executions with the same input and another `idempotency_key`"),
         _ => ServiceError::conflict(message),

@@ -179,6 +179,24 @@ impl Service {
         self.execution_find(id).await
     }
 
+    /// Asks an execution to start no further step.
+    ///
+    /// # Errors
+    /// Not found; illegal where it is not under way.
+    pub async fn execution_pause(&self, id: ExecutionId) -> ServiceResult<ExecutionView> {
+        self.runtime.control(id, Control::Pause).await?;
+        self.execution_find(id).await
+    }
+
+    /// Asks a paused execution to go on.
+    ///
+    /// # Errors
+    /// Not found; illegal where it is not paused.
+    pub async fn execution_resume(&self, id: ExecutionId) -> ServiceResult<ExecutionView> {
+        self.runtime.control(id, Control::Resume).await?;
+        self.execution_find(id).await
+    }
+
     async fn execution_exists(&self, id: ExecutionId) -> ServiceResult<()> {
         match self.store.execution_find(id).await? {
             Some(_) => Ok(()),

@@ -3,8 +3,10 @@
 //! Invariant: knows no adapter.
 
 mod admission;
+mod approval;
 mod draft;
 mod error;
+mod event;
 mod execution;
 mod flat;
 mod handler;
@@ -16,11 +18,14 @@ pub mod ports;
 mod source;
 mod sources;
 mod version;
+pub mod waits;
 mod workflow;
 
 pub use admission::Admission;
+pub use approval::{ApprovalDecision, ApprovalQuery};
 pub use draft::{NewStep, StepPatch};
 pub use error::{FieldError, ServiceError, ServiceResult};
+pub use event::{EventRequest, EventView};
 pub use execution::{ExecutionQuery, ExecutionView, StartRequest};
 pub use handler::{HandlerLog, Handlers, TaskContext, TaskError, TaskHandler};
 pub use parts::{Limits, Parts, Service};

@@ -18,6 +18,7 @@ use crate::ids::{Attempt, Epoch, ExecutionId, PartitionId, StepPath, WorkflowId}
 use crate::plan::{DEFAULT_PRIORITY, Plan, PlanHash};
 
 use super::model::{DraftStep, Execution, History, Version, Workflow, WorkflowStatus};
+use super::waits::{Delivery, SentEvent, WaitStore};
 
 /// Why a store did not do what it was asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -52,6 +53,8 @@ pub struct Commit {
     pub logs: Vec<(ExecutionId, LogEntry)>,
     /// Controls that were applied; an existing (execution, seq) is left as it is.
     pub controls: Vec<ControlRow>,
+    /// Events that waits took, each once for a workflow: one that its workflow has taken is a `Conflict`.
+    pub deliveries: Vec<Delivery>,
     /// Outputs to keep. One that is kept and has not expired stays.
     pub caches: Vec<(ExecutionId, CacheWrite)>,
 }
@@ -284,8 +287,8 @@ pub trait LimitStore: Send + Sync + 'static {
 }
 
 /// A whole store.
-pub trait Store: ExecutionStore + ExecutionReads + WorkflowStore + LimitStore {}
-impl<T: ExecutionStore + ExecutionReads + WorkflowStore + LimitStore> Store for T {}
+pub trait Store: ExecutionStore + ExecutionReads + WorkflowStore + LimitStore + WaitStore {}
+impl<T: ExecutionStore + ExecutionReads + WorkflowStore + LimitStore + WaitStore> Store for T {}
 
 /// A task as it travels to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -513,6 +516,8 @@ pub trait Runtime: Send + Sync + 'static {
     async fn start(&self, execution: Execution, plan: Arc<Plan>) -> Result<Started, RuntimeError>;
     /// Asks something of an execution. Returns after the commit.
     async fn control(&self, id: ExecutionId, control: crate::engine::Control) -> Result<(), RuntimeError>;
+    /// Offers an event that is recorded to the waits that are open; who took it, as far as that is known after `at_most`.
+    async fn event(&self, event: SentEvent, at_most: Duration) -> Result<Vec<Delivery>, RuntimeError>;
     /// Waits until this execution ends, or the time is up; whether it ended. One that ended before gives true at once.
     async fn wait_ended(&self, id: ExecutionId, at_most: Duration) -> Result<bool, RuntimeError>;
     /// Drops what is cached of the active version of a workflow (children start the active one).

@@ -18,7 +18,7 @@ use crate::service::model::Execution;
 use crate::service::ports::{Commit, Committed, StoreResult};
 
 use super::bulk::{self, Kind, Row, Shape};
-use super::{fault, limits, row, starts};
+use super::{events, fault, limits, row, starts};
 
 const UPDATE_COLUMNS: &[(&str, Kind)] = &[
     ("id", Kind::Uuid),
@@ -104,6 +104,7 @@ pub(super) async fn commit(transaction: DatabaseTransaction, commit: &Commit) ->
     insert(&transaction, "execution_controls", CONTROL_COLUMNS, "ON CONFLICT DO NOTHING", controls).await?;
     let caches = commit.caches.iter().filter(|(id, _)| keep(*id)).map(|(_, write)| write);
     limits::keep(&transaction, caches).await?;
+    events::deliver(&transaction, commit.deliveries.iter().filter(|delivery| keep(delivery.execution))).await?;
 
     transaction.commit().await?;
     Ok(Committed { existing: started.existing, fenced: owned.fenced })

@@ -161,7 +161,7 @@ fn executions_due(partitions: &[PartitionId]) -> StoreResult<String> {
     let within = within("partition", partitions)?;
     Ok(format!(
         "SELECT id, status, wake_at FROM workflow_executions
-         WHERE wake_at IS NOT NULL AND wake_at <= $1 AND {LIVE}{within} ORDER BY wake_at LIMIT $2"
+         WHERE wake_at IS NOT NULL AND wake_at <= $1 AND {LIVE} AND status <> 'paused'{within} ORDER BY wake_at LIMIT $2"
     ))
 }
 
@@ -173,7 +173,7 @@ fn steps_due(partitions: &[PartitionId]) -> StoreResult<String> {
              step.wake_at AS wake_at
          FROM step_executions AS step JOIN workflow_executions AS execution ON execution.id = step.execution_id
          WHERE step.wake_at IS NOT NULL AND step.status IN ('waiting', 'retrying') AND step.wake_at <= $1{within}
-             AND execution.{LIVE}
+             AND execution.{LIVE} AND execution.status <> 'paused'
              AND NOT EXISTS (SELECT 1 FROM step_executions AS later WHERE later.execution_id = step.execution_id
                  AND later.path = step.path AND later.attempt > step.attempt)
          ORDER BY step.wake_at LIMIT $2"

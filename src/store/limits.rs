@@ -136,7 +136,7 @@ impl LimitStore for Database {
 
 impl Database {
     /// Runs one statement that writes, in a transaction of its own; how many rows it changed.
-    async fn change(&self, sql: &str, cells: Vec<Cell>) -> StoreResult<u64> {
+    pub(super) async fn change(&self, sql: &str, cells: Vec<Cell>) -> StoreResult<u64> {
         let transaction = self.begin().await?;
         let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, cells);
         let done = transaction.execute_raw(statement).await?;

@@ -11,6 +11,7 @@ mod commit;
 mod database;
 mod entity;
 mod error;
+mod events;
 mod executions;
 mod fault;
 mod limits;
@@ -21,6 +22,7 @@ mod row;
 mod starts;
 mod version_steps;
 mod versions;
+mod waits;
 mod workflows;
 
 pub use database::Database;

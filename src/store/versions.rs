@@ -14,7 +14,7 @@ use crate::service::model::{Version, Workflow, WorkflowStatus};
 use crate::service::ports::{NewVersion, StoreError, StoreResult};
 
 use super::entity::{version, workflow, workflow_step};
-use super::{row, version_steps, workflows};
+use super::{events, row, version_steps, workflows};
 
 /// How many rows of steps one statement inserts: 11 columns each, below SQLite's limit of parameters.
 const STEPS: usize = 500;
@@ -43,6 +43,7 @@ async fn publish_one(transaction: &DatabaseTransaction, new: &NewVersion) -> Sto
     let inserted = version::Entity::insert(model(&version).into_active_model());
     inserted.exec_without_returning(transaction).await?;
     write_steps(transaction, new, &version).await?;
+    events::listen(transaction, before.id, n, &version.plan).await?;
     let after =
         Workflow { active_version: Some(n), has_draft: before.has_draft && !new.from_draft, ..described(new, before) };
     let update = workflow::Entity::update(workflows::model(&after).into_active_model().reset_all());

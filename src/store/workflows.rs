@@ -14,7 +14,7 @@ use crate::service::model::{DraftStep, Version, Workflow, WorkflowStatus};
 use crate::service::ports::{NewVersion, Page, StoreError, StoreResult, WorkflowFilter, WorkflowStore};
 
 use super::entity::{control, execution, log, step, workflow, workflow_step};
-use super::{Database, reads, row, versions};
+use super::{Database, events, reads, row, versions};
 
 /// How many executions are deleted by one transaction, so that commits go on between.
 const DELETE_BATCH: u64 = 500;
@@ -130,6 +130,7 @@ impl Database {
         let ended = ended.column(execution::Column::Id).limit(DELETE_BATCH).into_tuple().all(&transaction).await?;
         let done = ended.is_empty();
         if done {
+            events::forget(&transaction, id).await?;
             workflow::Entity::delete_by_id(id.0).exec(&transaction).await?;
         } else {
             delete_executions(&transaction, ended).await?;

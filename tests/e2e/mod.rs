@@ -27,3 +27,4 @@ mod flow;
 mod retries;
 pub mod server;
 mod times;
+mod waits;

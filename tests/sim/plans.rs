@@ -72,6 +72,21 @@ workflow fails {
   return { value: 0 }
 }
 
+workflow asks {
+  input n: int
+  wait go: "go" where event.n == input.n timeout 30d
+  approve word: "team" timeout 30d form { note: string? }
+  match word.note {
+    "well" { step a: work { value = go.n } }
+    else { }
+  }
+  repeat every 1s max 10 until item.last {
+    wait item: "item" timeout 30d
+    step seen: work { value = item.n }
+  }
+  return { value: (a?.value ?? 0) + seen.value }
+}
+
 workflow undone {
   input n: int
   try {

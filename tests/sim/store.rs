@@ -19,6 +19,7 @@ use stepwell::service::ports::{
     AttemptKey, Commit, Committed, DueTimer, ExecutionFilter, ExecutionReads, ExecutionStore, LimitStore, LogFilter,
     Page, SlotGroup, Slots, StoreError, StoreResult, StoredLog,
 };
+use stepwell::service::waits::{Delivery, SentEvent};
 
 use super::rng::Rng;
 
@@ -43,6 +44,8 @@ pub struct Rows {
     /// Kept outputs: when they expire, and what they are.
     pub caches: BTreeMap<Arc<str>, (Timestamp, stepwell::expr::Value)>,
     pub rates: BTreeMap<String, Vec<Timestamp>>,
+    pub events: Vec<SentEvent>,
+    pub deliveries: BTreeMap<(Arc<str>, Arc<str>, stepwell::ids::WorkflowId), Delivery>,
     /// What must never happen.
     pub violations: Vec<String>,
     /// What was written, in order: two runs of one seed have the same.
@@ -105,14 +108,14 @@ impl MemoryStore {
         self.rows().trace.push(line);
     }
 
-    async fn pause(&self) {
+    pub async fn pause(&self) {
         let slowness = self.faults.lock().unwrap().slowness;
         if slowness > 0 {
             tokio::time::sleep(Duration::from_micros(self.rng.below(slowness))).await;
         }
     }
 
-    fn check_away(&self) -> StoreResult<()> {
+    pub fn check_away(&self) -> StoreResult<()> {
         if self.away.load(Ordering::SeqCst) { unavailable("it is away") } else { Ok(()) }
     }
 
@@ -184,6 +187,9 @@ impl Rows {
         self.logs.extend(commit.logs.iter().filter(|(id, _)| keep(*id)).cloned());
         for control in commit.controls.iter().filter(|control| keep(control.execution)) {
             self.controls.entry((control.execution, control.seq)).or_insert_with(|| control.clone());
+        }
+        for delivery in commit.deliveries.iter().filter(|delivery| keep(delivery.execution)) {
+            self.deliver(delivery);
         }
         for (_, write) in commit.caches.iter().filter(|(id, _)| keep(*id)) {
             let kept = self.caches.get(&write.key).is_some_and(|(expires, _)| *expires > write.created_at);
@@ -293,6 +299,9 @@ impl ExecutionStore for MemoryStore {
         }
         let committed = {
             let mut rows = self.rows();
+            if rows.is_taken(&commit.deliveries) {
+                return Err(StoreError::Conflict("an event is taken".to_owned()));
+            }
             let committed = rows.apply(commit, self.guarded.load(Ordering::SeqCst));
             if has_rows {
                 let told = line(commit, &committed);
@@ -348,10 +357,11 @@ impl ExecutionStore for MemoryStore {
             due.push(DueTimer { execution: execution.id, status: execution.status, target, due: at });
         }
         for ((id, path, attempt), row) in &rows.steps {
-            let Some(at) = row.wake_at.filter(|at| *at <= before) else { continue };
-            let Some(execution) = rows.executions.get(id).filter(|execution| !execution.status.is_terminal()) else {
-                continue;
-            };
+            let waits = matches!(row.status, StepStatus::Waiting | StepStatus::Retrying);
+            let Some(at) = row.wake_at.filter(|at| *at <= before && waits) else { continue };
+            let runs =
+                |execution: &&Execution| !execution.status.is_terminal() && execution.status != ExecutionStatus::Paused;
+            let Some(execution) = rows.executions.get(id).filter(runs) else { continue };
             if rows.steps.contains_key(&(*id, path.clone(), attempt + 1)) {
                 continue;
             }

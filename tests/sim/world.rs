@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use stepwell::engine::{Compensation, Control, ExecutionStatus};
+use stepwell::engine::{Compensation, Control, ExecutionStatus, StepStatus};
 use stepwell::expr::{Timestamp, Value};
 use stepwell::ids::ExecutionId;
 use stepwell::runtime::{Node, Options, Ports, StartError};
 use stepwell::service::model::Execution;
 use stepwell::service::ports::{Clock, CrashPoint, Entropy, Faults, Runtime, RuntimeError, Started, Store};
+use stepwell::service::waits::{Delivery, SentEvent, WaitStore};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -249,12 +250,16 @@ impl World {
                 }
             }
         }
+        for n in self.asked() {
+            self.send(node, "go", &format!("go {n}"), Value::object([("n", Value::Int(n))])).await;
+        }
         while !self.all_ended() {
             assert!(Instant::now() < deadline, "not all ended:\n{}", self.describe());
             for (id, control) in self.for_a_person() {
                 // It may have been retried in the life before, or the commit may fail: the next round sees.
                 let _ = node.control(id, control).await;
             }
+            self.answer_all(node).await;
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
@@ -264,6 +269,58 @@ impl World {
         let rows = self.store.rows();
         let wanted = |execution: &Execution| Some((execution.id, asked_of(execution)?));
         rows.executions.values().filter_map(wanted).collect()
+    }
+
+    /// The numbers of the executions that wait for events and people, in order.
+    fn asked(&self) -> Vec<i64> {
+        let rows = self.store.rows();
+        let asks = rows.executions.values().filter(|execution| &*execution.workflow_name == "asks");
+        let mut numbers: Vec<i64> = asks
+            .filter_map(|execution| match execution.input.get("n") {
+                Some(Value::Int(n)) => Some(*n),
+                _ => None,
+            })
+            .collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// Sends an event as the API does: it is recorded, then told. Once it is recorded it is not told again.
+    pub async fn send(&self, node: &Node, name: &str, id: &str, data: Value) -> Vec<Delivery> {
+        let at = self.clock.now();
+        let expires_at = at.plus_ms(30 * 86_400_000);
+        let event = SentEvent { name: name.into(), id: id.into(), data, kept: true, at, expires_at };
+        loop {
+            match self.store.event_insert(&event).await {
+                Ok(true) => return node.event(event, Duration::from_secs(60)).await.unwrap_or_default(),
+                Ok(false) => return Vec::new(),
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    /// Says a word on each approval that waits, and sends the signals that executions ask for. All of it may be said again.
+    async fn answer_all(&self, node: &Node) {
+        let asked: Vec<_> = {
+            let rows = self.store.rows();
+            let waiting = rows.steps.values().filter(|row| row.status == StepStatus::Waiting);
+            let asked = waiting.filter(|row| matches!(row.waits_for.as_deref(), Some("team" | "item")));
+            asked.map(|row| (row.execution, row.path.clone(), row.waits_for.clone())).collect()
+        };
+        for (execution, path, waits_for) in asked {
+            if waits_for.as_deref() == Some("team") {
+                let form = Value::object([("note", Value::str("well"))]);
+                let _ = node
+                    .control(execution, Control::Decide { path, approved: true, form, by: None, reason: None })
+                    .await;
+                continue;
+            }
+            for n in 1..=3 {
+                let data = Value::object([("n", Value::Int(n)), ("last", Value::Bool(n == 3))]);
+                let id = format!("signal {n}").into();
+                let _ = node.control(execution, Control::Signal { id, name: "item".into(), data }).await;
+            }
+        }
     }
 
     fn all_ended(&self) -> bool {
@@ -285,6 +342,9 @@ impl World {
     pub fn check(&self) {
         let rows = self.store.rows();
         assert_eq!(rows.violations, Vec::<String>::new());
+        let taken = rows.taken();
+        assert!(taken.values().all(|times| *times == 1), "taken more than once: {taken:?}");
+        assert_eq!(taken.len(), rows.deliveries.len(), "{taken:?} {:?}", rows.deliveries);
         for (id, execution) in &rows.executions {
             let history = rows.history(*id).unwrap();
             let state = fold(&history, &rows.plans[&execution.plan_hash]).unwrap();

@@ -270,6 +270,8 @@ pub struct AttemptDto {
     pub completed_at: Option<MomentDto>,
     /// When it goes on: the end of a wait, or the next attempt.
     pub wake_at: Option<MomentDto>,
+    /// The event that a `wait` is for, or the group that an `approve` asks.
+    pub waits_for: Option<String>,
 }
 
 impl Example for AttemptDto {
@@ -289,6 +291,7 @@ impl Example for AttemptDto {
             started_at: Some(MomentDto::example()),
             completed_at: Some(MomentDto::example()),
             wake_at: None,
+            waits_for: None,
         }
     }
 }
@@ -310,6 +313,7 @@ impl From<StepRow> for AttemptDto {
             started_at: row.started_at.map(Into::into),
             completed_at: row.completed_at.map(Into::into),
             wake_at: row.wake_at.map(Into::into),
+            waits_for: row.waits_for.as_deref().map(str::to_owned),
         }
     }
 }

@@ -6,6 +6,7 @@ mod step;
 mod task_type;
 mod value;
 mod version;
+mod wait;
 mod workflow;
 
 pub use execution::{AttemptListDto, CancelDto, ExecutionDto, ExecutionListDto, LogListDto, StartDto};
@@ -14,4 +15,5 @@ pub use step::{NewStepDto, StepDto, StepListDto, StepPatchDto};
 pub use task_type::TaskTypeListDto;
 pub use value::JsonDto;
 pub use version::{VersionDto, VersionListDto};
+pub use wait::{ApprovalDto, ApprovalListDto, ApproveDto, EventDto, NewEventDto, RefuseDto, SignalDto};
 pub use workflow::{NewWorkflowDto, WorkflowDto, WorkflowListDto, WorkflowPatchDto};

@@ -1,0 +1,289 @@
+//! The post: brings events from outside to the waits that take them, and kept ones to the waits that open later.
+//!
+//! Invariant: of one name one thing is done at a time, so that an event is offered to the oldest wait first, and once for each
+//! workflow. That it was taken is written in the commit of what follows; a word that comes to nothing is done over, from what
+//! is written.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::engine::Event;
+use crate::expr::Timestamp;
+use crate::ids::{ExecutionId, WorkflowId};
+use crate::plan::DEFAULT_KEEP_MS;
+use crate::service::ports::{RuntimeError, StoreError};
+use crate::service::waits::{Delivery, KeptFilter, OpenWait, SentEvent};
+
+use super::backoff::Backoff;
+use super::message::{Job, Offer, What};
+use super::shared::Shared;
+
+/// How many waits are asked at once whether they take an event, and how many kept events are read at once.
+const PAGE: usize = 256;
+
+/// What the post is told.
+pub(super) enum Letter {
+    /// An event was recorded; whoever sent it waits for the word of who took it.
+    Sent { event: Arc<SentEvent>, answer: oneshot::Sender<Vec<Delivery>> },
+    /// A wait was opened: what is kept may end it.
+    Opened(Opened),
+    /// What was to be said of the waits for an event may have been lost.
+    Look(Arc<str>),
+}
+
+/// A wait that was opened.
+#[derive(Clone, Debug)]
+pub(super) struct Opened {
+    pub execution: ExecutionId,
+    pub workflow: WorkflowId,
+    pub event: Arc<str>,
+    /// How long events are kept for its workflow, in milliseconds.
+    pub keep_ms: u64,
+}
+
+impl Letter {
+    fn event(&self) -> &Arc<str> {
+        match self {
+            Self::Sent { event, .. } => &event.name,
+            Self::Opened(opened) => &opened.event,
+            Self::Look(event) => event,
+        }
+    }
+}
+
+/// The post.
+pub(super) struct Post {
+    shared: Arc<Shared>,
+    letters: mpsc::UnboundedReceiver<Letter>,
+    /// What is to be done, by the event's name; a name that is here is being worked on.
+    by_name: HashMap<Arc<str>, VecDeque<Letter>>,
+    /// What is to be looked at once all that was unfinished is read: before, the oldest wait may not be here yet.
+    later: BTreeSet<Arc<str>>,
+}
+
+impl Post {
+    pub fn new(shared: Arc<Shared>, letters: mpsc::UnboundedReceiver<Letter>) -> Self {
+        Self { shared, letters, by_name: HashMap::new(), later: BTreeSet::new() }
+    }
+
+    /// Runs until the node ends.
+    pub async fn run(mut self) {
+        let mut working = FuturesUnordered::new();
+        loop {
+            let shared = self.shared.clone();
+            let next = tokio::select! {
+                biased;
+                letter = self.letters.recv() => match letter {
+                    Some(letter) => self.take(letter),
+                    None => return,
+                },
+                Some(name) = working.next() => self.next_of(&name),
+                () = shared.ports.clock.sleep(shared.options.sweep), if !self.later.is_empty() => None,
+            };
+            for letter in next.into_iter().chain(self.looks()) {
+                working.push(work(self.shared.clone(), letter));
+            }
+        }
+    }
+
+    /// Takes a letter in; gives it back where nothing of its name is being worked on.
+    fn take(&mut self, letter: Letter) -> Option<Letter> {
+        if let Letter::Look(name) = &letter
+            && !self.shared.recovered.load(Ordering::Acquire)
+        {
+            self.later.insert(name.clone());
+            return None;
+        }
+        let Some(waiting) = self.by_name.get_mut(letter.event()) else {
+            self.by_name.insert(letter.event().clone(), VecDeque::new());
+            return Some(letter);
+        };
+        let is_look = |letter: &Letter| matches!(letter, Letter::Look(_));
+        if !(is_look(&letter) && waiting.iter().any(is_look)) {
+            waiting.push_back(letter);
+        }
+        None
+    }
+
+    /// What is next of a name that is done with.
+    fn next_of(&mut self, name: &Arc<str>) -> Option<Letter> {
+        let next = self.by_name.get_mut(name).and_then(VecDeque::pop_front);
+        if next.is_none() {
+            self.by_name.remove(name);
+        }
+        next
+    }
+
+    /// What was put off until all is read, once it is.
+    fn looks(&mut self) -> Vec<Letter> {
+        if self.later.is_empty() || !self.shared.recovered.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let names = std::mem::take(&mut self.later);
+        names.into_iter().filter_map(|name| self.take(Letter::Look(name))).collect()
+    }
+}
+
+/// Why a letter is to be done over.
+#[derive(Debug, thiserror::Error)]
+enum Away {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Runtime(String),
+}
+
+/// Does what a letter says, over and over where something is away; the name that is done with.
+async fn work(shared: Arc<Shared>, letter: Letter) -> Arc<str> {
+    let name = letter.event().clone();
+    let mut backoff = Backoff::new();
+    loop {
+        match read(&shared, &letter).await {
+            Ok(deliveries) => {
+                if let Letter::Sent { answer, .. } = letter {
+                    let _ = answer.send(deliveries);
+                }
+                return name;
+            }
+            Err(error) => tracing::warn!(event = &*name, %error, "an event waits to be offered"),
+        }
+        backoff.wait(&*shared.ports.clock).await;
+    }
+}
+
+async fn read(shared: &Shared, letter: &Letter) -> Result<Vec<Delivery>, Away> {
+    match letter {
+        Letter::Sent { event, .. } => deliver(shared, event).await,
+        Letter::Opened(opened) => offer_kept(shared, opened).await.map(|()| Vec::new()),
+        Letter::Look(name) => look(shared, name).await.map(|()| Vec::new()),
+    }
+}
+
+/// Offers an event to the open waits, oldest first: a kept one until each workflow has taken it, another to all of them.
+async fn deliver(shared: &Shared, event: &Arc<SentEvent>) -> Result<Vec<Delivery>, Away> {
+    let store = &shared.ports.store;
+    let mut taken = if event.kept { store.event_deliveries(&event.name, &event.id).await? } else { Vec::new() };
+    let mut done: HashSet<WorkflowId> = taken.iter().map(|delivery| delivery.workflow).collect();
+    let mut told: HashSet<ExecutionId> = HashSet::new();
+    let mut after = None;
+    loop {
+        let page = store.waits_open(&event.name, after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(taken) };
+        after = Some(last.cursor.clone());
+        let wanted =
+            page.iter().filter(|wait| is_kept_for(event, wait, shared.now()) && !done.contains(&wait.workflow));
+        for wait in ask(shared, event, wanted).await {
+            let execution = wait.cursor.execution;
+            if done.contains(&wait.workflow) || !told.insert(execution) {
+                continue;
+            }
+            if let Some(delivery) = offer(shared, event, execution, wait.workflow).await? {
+                taken.push(delivery);
+                if event.kept {
+                    done.insert(wait.workflow);
+                }
+            }
+        }
+    }
+}
+
+/// Whether an event is still there for a wait.
+fn is_kept_for(event: &SentEvent, wait: &OpenWait, now: Timestamp) -> bool {
+    event.at.plus_ms(wait.keep_ms.unwrap_or(DEFAULT_KEEP_MS)) > now
+}
+
+/// Those of these waits whose execution has one that takes the event: asked all at once, so that those which must be read
+/// first are read together. The answer binds nobody; the offer does.
+async fn ask<'a>(
+    shared: &Shared,
+    event: &Arc<SentEvent>,
+    waits: impl Iterator<Item = &'a OpenWait>,
+) -> Vec<&'a OpenWait> {
+    let asked: Vec<_> = waits.map(|wait| (wait, takes(shared, event, wait.cursor.execution))).collect();
+    let mut fitting = Vec::new();
+    for (wait, answer) in asked {
+        // Who gives no answer is asked again, by the offer.
+        if answer.await.unwrap_or(true) {
+            fitting.push(wait);
+        }
+    }
+    fitting
+}
+
+fn takes(shared: &Shared, event: &Arc<SentEvent>, execution: ExecutionId) -> oneshot::Receiver<bool> {
+    let (answer, answered) = oneshot::channel();
+    shared.apply(execution, Job::own(What::Ask { event: event.clone(), answer }));
+    answered
+}
+
+/// Offers an event to an execution, and waits until what follows is written.
+async fn offer(
+    shared: &Shared,
+    event: &Arc<SentEvent>,
+    execution: ExecutionId,
+    workflow: WorkflowId,
+) -> Result<Option<Delivery>, Away> {
+    let SentEvent { name, id, data, .. } = &**event;
+    let delivery = Delivery { name: name.clone(), id: id.clone(), workflow, execution, at: shared.now() };
+    let signal = Event::Signal { id: signal_id(event), name: name.clone(), data: data.clone(), keep: false };
+    let (answer, answered) = oneshot::channel();
+    let offer = Offer { event: signal, delivery: event.kept.then(|| delivery.clone()), answer };
+    shared.apply(execution, Job::own(What::Offer(Box::new(offer))));
+    match answered.await {
+        Ok(Ok(())) => Ok(Some(delivery)),
+        Ok(Err(RuntimeError::Refused(_) | RuntimeError::NotFound(_))) => Ok(None),
+        Ok(Err(error @ RuntimeError::Unavailable(_))) if event.kept => Err(Away::Runtime(error.to_string())),
+        // It goes to who is there now.
+        Ok(Err(RuntimeError::Unavailable(_))) => Ok(None),
+        Err(_) => Err(Away::Runtime("the offer was dropped".to_owned())),
+    }
+}
+
+/// What an event from outside is called in an execution: never as a signal that is sent to it alone.
+fn signal_id(event: &SentEvent) -> Arc<str> {
+    format!("event:{}:{}", event.name, event.id).into()
+}
+
+/// Offers what is kept for its workflow, oldest first, to a wait that was opened.
+async fn offer_kept(shared: &Shared, opened: &Opened) -> Result<(), Away> {
+    let now = shared.now();
+    let keep = i64::try_from(opened.keep_ms).unwrap_or(i64::MAX).saturating_mul(1_000);
+    let mut filter = KeptFilter {
+        name: opened.event.clone(),
+        for_workflow: Some(opened.workflow),
+        since: Timestamp(now.0.saturating_sub(keep)),
+        now,
+        after: None,
+        limit: PAGE,
+    };
+    loop {
+        let page = shared.ports.store.events_kept(&filter).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        filter.after = Some((last.at, last.id.clone()));
+        for event in page.into_iter().map(Arc::new) {
+            let fits = takes(shared, &event, opened.execution).await.unwrap_or(true);
+            if fits && offer(shared, &event, opened.execution, opened.workflow).await?.is_some() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Offers all that is kept under a name to all waits that are open.
+async fn look(shared: &Shared, name: &Arc<str>) -> Result<(), Away> {
+    let now = shared.now();
+    let since = Timestamp(i64::MIN);
+    let mut filter = KeptFilter { name: name.clone(), for_workflow: None, since, now, after: None, limit: PAGE };
+    loop {
+        let page = shared.ports.store.events_kept(&filter).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        filter.after = Some((last.at, last.id.clone()));
+        for event in page {
+            deliver(shared, &Arc::new(event)).await?;
+        }
+    }
+}
