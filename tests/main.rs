@@ -27,6 +27,7 @@ mod layout;
 mod migrations;
 mod model;
 mod operations;
+mod patterns;
 mod plans;
 mod queue;
 mod queue_redis;

@@ -24,6 +24,8 @@ mod children;
 mod executions;
 mod faults;
 mod flow;
+mod limits;
+mod patterns;
 mod retries;
 pub mod server;
 mod times;
