@@ -1,13 +1,14 @@
 //! Steps that run another workflow: where that is known, its inputs and its output are.
 
-use crate::expr::{FieldType, ObjectType, Type};
+use crate::expr::{FieldType, ObjectType, Type, Value};
 use crate::lang::Diagnostic;
 use crate::lang::ast::{Step, Workflow};
-use crate::lang::constant::constant_text;
+use crate::lang::constant::{constant_text, constant_value};
+use crate::lang::unread::has_unread;
 use crate::plan::TaskType;
 
 use super::Checker;
-use super::codes::MISSING_CONFIG;
+use super::codes::{MISSING_CONFIG, WRONG_TYPE};
 use super::step::declared_output;
 
 impl<'a> Checker<'a> {
@@ -22,8 +23,9 @@ impl<'a> Checker<'a> {
         self.workflows.iter().copied().find(|workflow| workflow.name.value == name)
     }
 
-    /// Checks the input of the workflow that a step runs.
+    /// Checks the input of the workflow that a step runs, and whether it is waited for.
     pub fn child_input(&mut self, step: &Step) {
+        self.child_wait(step);
         let Some(child) = self.child_of(step).filter(|child| !child.flat || !child.inputs.is_empty()) else { return };
         let wanted = given_type(child);
         let input = step.config.iter().find(|attribute| &*attribute.key.value == "input");
@@ -41,15 +43,34 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Whether it is waited for decides what the step gives, and so must be known.
+    fn child_wait(&mut self, step: &Step) {
+        let Some(wait) = step.config.iter().find(|attribute| &*attribute.key.value == "wait") else { return };
+        if constant_value(&wait.value).is_none() && !has_unread(&wait.value) {
+            let error = Diagnostic::error(WRONG_TYPE, "`wait` must be written out", wait.value.span);
+            self.tell(error.help("write `true` or `false`"));
+        }
+    }
+
     /// What a step gives.
     pub fn output_type(&self, step: &Step, known: &TaskType) -> Type {
         let own = declared_output(step, known);
+        if &*known.name == "workflow" && is_let_go(step) {
+            let id = FieldType { name: "execution_id".into(), ty: Type::String, required: true, doc: None };
+            return Type::Object(ObjectType { fields: vec![id], open: false });
+        }
         if own != Type::Any || &*known.name != "workflow" {
             return own;
         }
         let output = self.child_of(step).and_then(|child| child.output.as_ref());
         output.map_or(own, |output| output.value.clone())
     }
+}
+
+/// Whether a step starts a workflow and does not wait for it.
+fn is_let_go(step: &Step) -> bool {
+    let wait = step.config.iter().find(|attribute| &*attribute.key.value == "wait");
+    wait.and_then(|wait| constant_value(&wait.value)) == Some(Value::Bool(false))
 }
 
 /// What a workflow may be given: an input with a default, or of a type that takes null, may be left out.

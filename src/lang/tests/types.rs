@@ -323,3 +323,18 @@ fn policies_stand_where_they_mean_something() {
         ],
     );
 }
+
+#[test]
+fn a_workflow_that_is_not_waited_for_gives_its_id_and_whether_it_is_must_be_known() {
+    check(
+        r#"
+  step go: workflow { name = "other", wait = false }
+  step ask: workflow { name = "other", wait = input.fast }
+  return { id: go.execution_id, more: go.output }
+"#,
+        &[
+            "E0304 `wait` must be written out @ \"input.fast\" / write `true` or `false`",
+            "E0203 unknown field `output` @ \"output\" / one of `execution_id`",
+        ],
+    );
+}
