@@ -293,8 +293,14 @@ impl<'w> World<'w> {
         };
         match start_of(known, &child) {
             Ok(start) => {
-                self.lives.push(Life::new(known, start, Some((life, path, attempt))));
+                let id = Value::str(start.id.to_string());
+                let parent = (!child.detached).then(|| (life, path.clone(), attempt));
+                self.lives.push(Life::new(known, start, parent));
                 self.put(self.now, Happening::Event(self.lives.len() - 1, Event::Started));
+                if child.detached {
+                    let begun = self.outcome(&path, attempt, Ok(Value::object([("execution_id", id)])));
+                    self.put(self.now, Happening::Event(life, begun));
+                }
             }
             Err(why) => {
                 let refused = self.outcome(&path, attempt, Err(StepError::fatal(code::CHILD_FAILED, why)));

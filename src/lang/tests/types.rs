@@ -334,7 +334,7 @@ fn a_workflow_that_is_not_waited_for_gives_its_id_and_whether_it_is_must_be_know
 "#,
         &[
             "E0304 `wait` must be written out @ \"input.fast\" / write `true` or `false`",
-            "E0203 unknown field `output` @ \"output\" / one of `execution_id`",
+            "E0203 unknown field `output` @ \"output\" / there is `execution_id`",
         ],
     );
 }
