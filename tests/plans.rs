@@ -14,7 +14,7 @@ use stepwell::service::model::Origin;
 use crate::support::server::Server;
 
 fn sample(notation: Notation) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lang/tests/samples");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
     fs::read_to_string(root.join(format!("order.{notation}"))).unwrap()
 }
 
