@@ -48,7 +48,7 @@ fn check_tells_good_files_from_bad_ones() {
 }
 
 /// Runs a command with a text on standard input.
-fn stepwell_with(folder: &TempDir, args: &[&str], text: &str) -> (i32, String, String) {
+pub fn stepwell_with(folder: &TempDir, args: &[&str], text: &str) -> (i32, String, String) {
     let mut command = Command::new(BINARY);
     clean(&mut command);
     command.args(args).current_dir(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

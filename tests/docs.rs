@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use stepwell::lang::{CompileOptions, Diagnostic, Notation, Source, builtin_task_types, compile_with, render};
+use stepwell::lang::{
+    CompileOptions, Diagnostic, Notation, Source, builtin_task_types, compile_with, format_source, render,
+};
 
 use crate::e2e::server::BINARY;
 
@@ -92,6 +94,33 @@ fn every_workflow_in_the_documentation_compiles_unless_it_is_marked_as_wrong() {
         }
     }
     assert!(right >= 60 && wrong >= 60, "only {right} right and {wrong} wrong examples were found");
+}
+
+/// `stepwell fmt workflows examples` formats the files; of the pages, those whose blocks are not beside a wrong one of the same
+/// shape are held to it.
+#[test]
+fn every_example_and_every_page_is_formatted() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut seen = 0;
+    let mut hold = |name: String, text: &str| {
+        let source = Source { name: name.clone().into(), notation: Notation::Flow, text: text.into() };
+        let wanted = format_source(&source).unwrap();
+        assert!(*text == *wanted, "{name} is not formatted; it would be\n{wanted}");
+        seen += 1;
+    };
+    for path in files(&root.join("workflows")).into_iter().chain(files(&root.join("examples"))) {
+        if ends_in(&path, "flow") {
+            hold(path.display().to_string(), &fs::read_to_string(&path).unwrap());
+        }
+    }
+    for path in pages().into_iter().filter(|path| !path.ends_with("docs/diagnostics.md")) {
+        for (line, mark, text) in blocks(&fs::read_to_string(&path).unwrap()) {
+            if mark == "flow" {
+                hold(format!("{}:{line}", path.display()), &text);
+            }
+        }
+    }
+    assert!(seen >= 12, "only {seen} texts were found");
 }
 
 #[test]

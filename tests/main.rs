@@ -9,6 +9,7 @@ mod api_operations;
 mod api_waits;
 mod cel;
 mod cli;
+mod cli_fmt;
 mod convert;
 mod custom_handler;
 mod diagnostics;

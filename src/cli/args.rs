@@ -35,6 +35,9 @@ pub(super) enum Command {
     /// Check files of workflows, and show everything that is wrong with them
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// Write files of the flow language in their canonical form
+    #[command(after_help = FMT_EXAMPLES)]
+    Fmt(FmtArgs),
     /// Run the tests of workflows: on the real engine, with mocks and a clock of their own
     #[command(after_help = TEST_EXAMPLES)]
     Test(TestArgs),
@@ -96,6 +99,15 @@ Examples:
   stepwell check workflows --format github      annotations in a pull request
   stepwell check workflows --format sarif > stepwell.sarif
   stepwell check - --stdin-name order.toml < order.toml";
+
+const FMT_EXAMPLES: &str = "\
+Examples:
+  stepwell fmt workflows/                       every .flow file below it, in place
+  stepwell fmt workflows --check                in CI: exit code 1 where a file would change
+  stepwell fmt order.flow --diff                what would change of it
+  stepwell fmt - < order.flow                   from an editor
+
+There is one form and no option. A file with a syntax error is not changed.";
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
@@ -188,6 +200,22 @@ pub(super) struct CheckArgs {
     /// Check again whenever a file changes, until Ctrl-C
     #[arg(long)]
     pub watch: bool,
+    #[command(flatten)]
+    pub stdin: StdinName,
+}
+
+/// `stepwell fmt`.
+#[derive(Debug, Args)]
+pub(super) struct FmtArgs {
+    /// Files, and folders to look through; `-` is from standard input to standard output
+    #[arg(value_name = "FILE|DIR|-", default_value = "workflows")]
+    pub paths: Vec<PathBuf>,
+    /// Write nothing: name the files that would change, with exit code 1 where there are any
+    #[arg(long)]
+    pub check: bool,
+    /// Write nothing: show what would change
+    #[arg(long)]
+    pub diff: bool,
     #[command(flatten)]
     pub stdin: StdinName,
 }

@@ -9,6 +9,7 @@ mod color;
 mod config;
 mod convert;
 mod explain;
+mod fmt;
 mod graph;
 mod openapi;
 mod output;
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Openapi => openapi::run(),
         Command::Check(args) => check::run(&args),
+        Command::Fmt(args) => fmt::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Convert(args) => convert::run(&args),

@@ -133,6 +133,11 @@ impl<'a> Builder<'a> {
         Some(self.skip_soft(read)).filter(|at| *at < read.pieces.len())
     }
 
+    /// The next piece of the source, a comma or a parenthesis too.
+    pub fn next_piece(&self) -> Option<usize> {
+        self.source.filter(|read| !self.lost && self.at < read.pieces.len()).map(|_| self.at)
+    }
+
     /// Whether the next pieces are these words.
     pub fn peek_words(&self, words: &str) -> bool {
         let (Some(read), Some(at)) = (self.source, self.peek()) else { return false };

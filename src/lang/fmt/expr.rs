@@ -6,7 +6,7 @@ use crate::expr::{
 use crate::lang::dsl::scan::{Kind, STARTERS};
 
 use super::build::{Brackets, Builder};
-use super::ops::{Form, Line};
+use super::ops::{Form, Line, Op};
 use super::text::{Part, is_name, parts, quote};
 
 /// How tight an expression holds together, loosest first.
@@ -78,6 +78,9 @@ impl<'a> Builder<'a> {
 
     fn grouped(&mut self, write: impl FnOnce(&mut Self)) {
         let in_head = std::mem::replace(&mut self.in_head, false);
+        if self.next_piece().is_some_and(|at| self.source.is_some_and(|read| read.text_of(at) == "(")) {
+            self.ops.push(Op::Comments);
+        }
         self.soft("(");
         write(self);
         self.soft(")");
@@ -216,24 +219,30 @@ impl<'a> Builder<'a> {
             }
             links.push(base);
         }
-        let calls = links.iter().filter(|link| is_call(link)).count();
+        links.reverse();
+        if links.iter().filter(|link| is_call(link)).count() < 2 {
+            self.expr(base, Level::Postfix);
+            return links.into_iter().for_each(|link| self.link(link));
+        }
         self.group(|b| {
             b.expr(base, Level::Postfix);
-            b.indented(|b| {
-                // After a call, and before the first one, a new part begins.
-                let (mut new, mut seen) = (false, false);
-                for link in links.into_iter().rev() {
-                    let call = is_call(link);
-                    let begins = !matches!(link.kind, ExprKind::Index { .. }) && (new || call && !seen);
-                    if begins && calls > 1 {
-                        b.line(Line::within(""));
-                    }
-                    seen |= call;
-                    new = call || new && !begins;
-                    b.link(link);
-                }
-            });
+            b.indented(|b| b.parts(&links));
         });
+    }
+
+    /// The links of a chain. A new part begins after each call, and with the first one.
+    fn parts(&mut self, links: &[&'a Expr]) {
+        let (mut new, mut seen) = (false, false);
+        for link in links {
+            let call = is_call(link);
+            let begins = !matches!(link.kind, ExprKind::Index { .. }) && (new || call && !seen);
+            if begins {
+                self.line(Line::within(""));
+            }
+            seen |= call;
+            new = call || new && !begins;
+            self.link(link);
+        }
     }
 
     fn link(&mut self, link: &'a Expr) {
@@ -278,12 +287,21 @@ impl<'a> Builder<'a> {
             },
             Arg::Var(_) => false,
         };
-        let hugs = args.iter().filter(|arg| is_tall(arg)).count() == 1 && args.last().is_some_and(is_tall);
+        let hugs = args.iter().filter(|arg| is_tall(arg)).count() == 1
+            && args.last().is_some_and(|arg| is_tall(arg) && !self.is_commented(arg));
         let write = |b: &mut Self, at: usize| match args[at] {
             Arg::Var(var) => b.word(var),
             Arg::Expr(expr) => b.value(expr),
         };
         if hugs { self.hugged(ARGS, args.len(), write) } else { self.items(ARGS, args.len(), write) }
+    }
+
+    /// Whether a comment stands beside the last argument of the call whose parenthesis comes next.
+    fn is_commented(&self, last: &Arg<'_>) -> bool {
+        let (Some(read), Arg::Expr(expr), Some(open)) = (self.source, last, self.next_piece()) else { return false };
+        let piece_at = |at: u32| read.pieces.partition_point(|piece| piece.start < at as usize);
+        let (first, after) = (piece_at(expr.span.start), piece_at(expr.span.end));
+        read.has_comment(open, first) || read.has_comment(after.saturating_sub(1), read.pieces[open].mate)
     }
 
     fn literal(&mut self, value: &'a Value, span: Span) {

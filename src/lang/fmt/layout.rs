@@ -41,7 +41,7 @@ pub fn on_one_line(ops: &[Op<'_>]) -> String {
             Op::Text(text) => out.push_str(&text.text),
             Op::Space | Op::Gap => out.push(' '),
             Op::Line(line) => out.push_str(line.flat),
-            Op::Begin { .. } | Op::End | Op::Indent | Op::Dedent => {}
+            Op::Comments | Op::Begin { .. } | Op::End | Op::Indent | Op::Dedent => {}
         }
     }
     out
@@ -105,6 +105,7 @@ impl<'o> Layout<'o, '_> {
         match op {
             Op::Text(text) => self.text(text),
             Op::Space => self.space = true,
+            Op::Comments => self.squeeze_comments(),
             Op::Gap if self.pending().is_some() => self.end_line(Line::within(""), at),
             Op::Gap => self.space = true,
             Op::Begin { broken } => {
@@ -147,7 +148,7 @@ impl<'o> Layout<'o, '_> {
                 Op::Line(_) => return true,
                 Op::Begin { .. } => depth.enter(),
                 Op::End => depth.leave(),
-                Op::Indent | Op::Dedent => 0,
+                Op::Comments | Op::Indent | Op::Dedent => 0,
             };
             if width > left {
                 return false;
@@ -234,16 +235,18 @@ impl<'o> Layout<'o, '_> {
         let further_in = matches!(line.place, Place::Last | Place::Only);
         let margin = self.indent + if further_in { STEP } else { 0 };
         let mut first = matches!(line.place, Place::First | Place::Only) || self.out.is_empty();
-        let mut own = false;
+        // A second comment may stand after the comma of the line.
+        let (mut own, mut any) = (false, self.out.is_empty());
         while let Some(comment) = self.pending() {
             self.comments = &self.comments[1..];
-            if !comment.own_line && !own && !self.out.is_empty() {
+            if !comment.own_line && !any {
                 self.trailing(comment.text);
+                any = true;
                 continue;
             }
             self.new_line(comment.blank && !first && line.place != Place::Within, margin);
             self.write(comment.text);
-            (first, own) = (false, true);
+            (first, own, any) = (false, true, true);
         }
         let blank = match line.place {
             Place::Between { blank } => blank || self.is_blank_before_next(at),
@@ -267,7 +270,7 @@ impl<'o> Layout<'o, '_> {
         if !self.comments.is_empty() {
             self.written = usize::MAX;
             self.end_line(Line { flat: "", mark: "", place: Place::Between { blank: false } }, at);
-        } else if !self.out.is_empty() {
+        } else if !self.fresh {
             self.out.push('\n');
         }
     }

@@ -47,8 +47,14 @@ pub fn format_expr(expr: &Expr) -> String {
 /// # Errors
 /// What can't be parsed has no form; the diagnostics say why.
 pub fn format_source(source: &Source) -> Result<String, Vec<Diagnostic>> {
-    let source = source.clone().with_plain_line_ends();
-    let (file, diagnostics) = parse_flow(&source);
+    // Line ends stay what they are: a checkout may have turned them.
+    let turned = source.text.find('\n').is_some_and(|end| source.text[..end].ends_with('\r'));
+    let text = format_plain(&source.clone().with_plain_line_ends())?;
+    Ok(if turned { text.replace('\n', "\r\n") } else { text })
+}
+
+fn format_plain(source: &Source) -> Result<String, Vec<Diagnostic>> {
+    let (file, diagnostics) = parse_flow(source);
     if diagnostics.iter().any(Diagnostic::is_error) {
         return Err(diagnostics);
     }

@@ -12,6 +12,8 @@ pub enum Op<'a> {
     Space,
     /// A space, or the end of a line where a comment stands there.
     Gap,
+    /// Where comments go that stand before a parenthesis which only groups.
+    Comments,
     /// Where a line may end.
     Line(Line),
     /// The beginning of a group: all of its lines end, or none does.

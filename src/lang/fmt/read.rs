@@ -96,6 +96,12 @@ impl<'a> Read<'a> {
         self.pieces.get(at).map_or("", |piece| &self.text[piece.start..piece.end])
     }
 
+    /// Each comment, and how many pieces stand before it.
+    #[cfg(test)]
+    pub fn comments(&self) -> impl Iterator<Item = (&'a str, usize)> {
+        self.remarks.iter().map(|remark| (remark.text, remark.before))
+    }
+
     /// Whether a comment stands between the pieces `first` and `last`.
     pub fn has_comment(&self, first: usize, last: usize) -> bool {
         let next = self.remarks.partition_point(|remark| remark.before <= first);

@@ -124,7 +124,10 @@ impl<'a> Builder<'a> {
             if let Some((last, _)) = before {
                 let parted = last.part() != entry.part() || last.is_tall() || entry.is_tall();
                 let blank = parted && tall && self.source.is_none();
-                self.line(Line { flat: ", ", mark: "", place: Place::Between { blank } });
+                // The two types of a task need no comma.
+                let types = matches!((last, entry), (Entry::Type(..), Entry::Type(..)));
+                let flat = if types { " " } else { ", " };
+                self.line(Line { flat, mark: "", place: Place::Between { blank } });
             }
             self.any_entry(entry);
             // After `after a,` on one line a single word would be another name.
