@@ -100,7 +100,9 @@ async fn what_the_state_does_not_allow_names_the_states_that_do() {
     let at_once = server.post("/api/v1/executions", json!({ "workflow": "hello" })).await.ok(201);
     let told = (&at_once["status"], &at_once["current_step_order"]);
     assert_eq!(told, (&json!("completed"), &json!(1)), "it ran through at once");
-    for (control, allowed) in [("cancel", json!(["pending", "running", "retrying"])), ("retry", json!(["failed"]))] {
+    for (control, allowed) in
+        [("cancel", json!(["pending", "running", "retrying", "paused"])), ("retry", json!(["failed"]))]
+    {
         let answer = server.send(server.client().post(format!("/api/v1/executions/{id}/{control}"))).await;
         let (detail, _) = answer.problem(409);
         assert!(detail.contains("while the execution is completed"), "{detail}");

@@ -125,7 +125,7 @@ pub fn app(parts: Parts) -> impl Endpoint<Output = Response> + 'static {
 
 /// The OpenAPI document as JSON text, as `/openapi.json` gives it.
 pub fn openapi_json() -> String {
-    type Endpoints = (Workflows, Steps, Versions, SourcesApi, Executions, Health);
+    type Endpoints = (Workflows, Steps, Versions, SourcesApi, Executions, Waits, Health);
     let mut text = document(Described::<Endpoints>::default()).spec();
     text.push('\n');
     text

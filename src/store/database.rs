@@ -63,7 +63,7 @@ impl Database {
         let path = &canonical(path);
         let ownership = if options.exclusive { Some(Ownership::of_file(path, name)?) } else { None };
         // The writer comes first: it makes the file, and the readers' shared memory with it.
-        let write = connect(sqlite(path, options, 1, false), name).await?;
+        let write = connect_patiently(|| sqlite(path, options, 1, false), name, options.acquire_timeout).await?;
         let read = connect(sqlite(path, options, options.max_connections.max(1), true), name).await?;
         Ok(Self { write, read, _ownership: ownership })
     }
@@ -139,6 +139,26 @@ fn canonical(path: &Path) -> PathBuf {
     let followed = path.canonicalize().ok();
     let followed = followed.or_else(|| Some(parent.canonicalize().ok()?.join(path.file_name()?)));
     followed.unwrap_or_else(|| path.to_owned())
+}
+
+/// Connects to a SQLite file that others may be opening. Its log is switched on under a lock that SQLite does not wait for,
+/// however long its time-out is.
+async fn connect_patiently(
+    options: impl Fn() -> ConnectOptions,
+    name: &str,
+    patience: Duration,
+) -> Result<DatabaseConnection, OpenError> {
+    let deadline = tokio::time::Instant::now() + patience;
+    loop {
+        match connect(options(), name).await {
+            Err(OpenError::Connect { reason, .. })
+                if reason.contains("database is locked") && tokio::time::Instant::now() < deadline =>
+            {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            connected => return connected,
+        }
+    }
 }
 
 async fn connect(options: ConnectOptions, name: &str) -> Result<DatabaseConnection, OpenError> {
