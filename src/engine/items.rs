@@ -146,7 +146,7 @@ impl Machine<'_> {
 
     fn item_result(&self, node: &ForNode, scope: ScopeId) -> Result<Value, StepError> {
         let value = node.yields.as_ref().map_or(Ok(Value::Null), |yields| self.names(scope).value(yields))?;
-        Ok(if node.keep_going.is_some() { Value::object([("ok", value)]) } else { value })
+        Ok(if node.keep_going.is_some() { kept(value, Value::Null) } else { value })
     }
 
     /// An item failed, and the loop keeps going.
@@ -155,10 +155,10 @@ impl Machine<'_> {
             return;
         };
         if let Some(result) = looped.results.get_mut(slot) {
-            let mut value = Value::object([("error", error.to_value())]);
+            let mut value = kept(Value::Null, error.to_value());
             if looped.bytes + value.approx_bytes() > MAX_LIST_BYTES {
                 // The list has its limit, and the loop goes on: what the error says more is left out.
-                value = Value::object([("error", StepError { details: None, ..error.clone() }.to_value())]);
+                value = kept(Value::Null, StepError { details: None, ..error.clone() }.to_value());
             }
             looped.bytes += value.approx_bytes();
             *result = value;
@@ -211,4 +211,9 @@ impl Machine<'_> {
 /// Whether a loop has results: those of its `yield`, or how each item went.
 fn gives_list(node: &ForNode) -> bool {
     node.yields.is_some() || (node.keep_going.is_some() && node.name.is_some())
+}
+
+/// An item of a loop that keeps going. It has both fields, of which one is null: so it is of one type, whatever came of it.
+fn kept(ok: Value, error: Value) -> Value {
+    Value::object([("ok", ok), ("error", error)])
 }

@@ -100,7 +100,8 @@ pub struct ForNode {
     pub body: NodeId,
     /// What an item gives; evaluated in the item's scope when its body has ended.
     pub yields: Option<Expr>,
-    /// Whether an item that fails ends only itself. An item of the list is then `{ ok }` or `{ error }`.
+    /// Whether an item that fails ends only itself. An item of the list is then `{ ok, error }`, of which one is
+    /// null.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_going: Option<KeepGoing>,
 }

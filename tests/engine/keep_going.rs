@@ -102,7 +102,7 @@ fn a_retry_of_the_step_comes_before_the_items_failure() {
     let text = "workflow w { let list = for x in [1] keep going { step a: work { retry 1 backoff 1s }\n yield a }\n return list }";
     both(text, "{}", |mut world| {
         world.end("a[0]", Err(StepError::retryable("BUSY", "later")));
-        assert_eq!(world.run(|_| Ok(json("7"))).output(), r#"[{"ok":7}]"#);
+        assert_eq!(world.run(|_| Ok(json("7"))).output(), r#"[{"ok":7,"error":null}]"#);
     });
 }
 

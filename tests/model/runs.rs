@@ -105,7 +105,7 @@ fn value_of(out: &Out) -> Value {
         Out::Null => Value::Null,
         Out::Int(int) => Value::Int(*int),
         Out::List(items) => Value::list(items.iter().map(value_of).collect()),
-        Out::Ok(value) => Value::object([("ok", value_of(value))]),
+        Out::Ok(value) => Value::object([("ok", value_of(value)), ("error", Value::Null)]),
         Out::Error(code) => Value::object([("error", Value::str(code.as_str()))]),
     }
 }
