@@ -105,6 +105,13 @@ fn runs() -> Vec<Run> {
             &["the trip of Tim was tried"],
         ),
         ("expense-approval", json!({ "who": "Ada", "amount": 12 }), json!({ "paid": true, "by": "nobody" }), &[]),
+        ("expense-approval", json!({ "who": "Tim", "amount": 420 }), json!({ "paid": true, "by": "finance" }), &[]),
+        (
+            "expense-approval",
+            json!({ "who": "Eve", "amount": 9_000 }),
+            json!({ "paid": false, "by": "finance" }),
+            &["the claim of Eve was refused: *"],
+        ),
         ("fastest-quote", json!({}), json!({ "carrier": "bike", "signatures": 2 }), &[]),
         ("site-sweep", json!({}), json!({ "up": ["north", "south"], "down": 1 }), &[]),
         ("daily-digest", json!({ "reply": "Ada" }), json!({}), &["to Ada: * kinds, * in all"]),
@@ -164,6 +171,8 @@ fn each_compiles_without_a_word_and_has_a_run() {
         let name = path.display().to_string();
         let notation = Notation::of_file_name(&name).unwrap_or_else(|| panic!("{name} is in no notation"));
         let source = Source::from_bytes(&name, notation, &std::fs::read(&path).unwrap()).unwrap();
+        let tested = notation == Notation::Toml || source.text.contains("\ntest \"");
+        assert!(tested, "{name} shows no test of its own");
         let compiled = lang::compile(&source, &lang::builtin_task_types());
         assert!(compiled.diagnostics.is_empty(), "{}", lang::render(&source, &compiled.diagnostics, false));
         assert!(!compiled.plans.is_empty(), "{name} holds no workflow");
@@ -194,6 +203,11 @@ async fn all_run(backend: Backend) {
             "{workflow} {input}: {ended}"
         );
     }
+    for (id, (workflow, input, ..)) in &started {
+        if *workflow == "expense-approval" && input["amount"].as_i64() > Some(100) {
+            decide_on_claim(&server, id, input).await;
+        }
+    }
     for (id, (workflow, input, output, messages)) in started {
         let ended = server.ended(&id).await;
         assert_eq!(ended["status"], "completed", "{workflow} {input}: {ended}");
@@ -204,6 +218,26 @@ async fn all_run(backend: Backend) {
         }
         paths_fit(&server, workflow, &input, &id).await;
     }
+}
+
+/// Sends a claim its receipt, and says whether it is paid.
+async fn decide_on_claim(server: &TestServer, id: &str, input: &Value) {
+    let receipt = json!({ "name": "receipt.scanned", "data": { "who": input["who"], "id": "r1" } });
+    let (status, told) = server.post("/events", receipt).await;
+    assert!((200..300).contains(&status), "{told}");
+    let asked = async |server: &TestServer| {
+        let list = server.get("/approvals?limit=100").await;
+        let waits = list["approvals"].as_array().unwrap().iter().any(|one| one["execution_id"] == id);
+        waits.then_some(())
+    };
+    server.until("somebody is asked for the claim", asked).await;
+    let (word, said) = if input["who"] == "Tim" {
+        ("approve", json!({ "form": { "cost_centre": "R&D" }, "by": "ada" }))
+    } else {
+        ("refuse", json!({ "reason": "that was lunch", "by": "ada" }))
+    };
+    let (status, told) = server.post(&format!("/approvals/{id}~claim/{word}"), said).await;
+    assert!((200..300).contains(&status), "{told}");
 }
 
 /// What ran and what was skipped, of those that choose.
