@@ -225,8 +225,11 @@ fn worst() -> bool {
     good
 }
 
+/// A part of the bench: its name, and what runs it and says whether its goals were met.
+type Part = (&'static str, fn() -> bool);
+
 fn main() -> ExitCode {
-    let parts: [(&str, fn() -> bool); 3] = [("conditions", conditions), ("compiling", compiling), ("worst", worst)];
+    let parts: [Part; 3] = [("conditions", conditions), ("compiling", compiling), ("worst", worst)];
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     // Every one is measured, also after one that is too slow.
     let mut good = true;

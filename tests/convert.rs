@@ -173,7 +173,7 @@ fn everything_of_the_flat_notation_goes_there_and_back() {
 
 #[test]
 fn a_long_list_has_a_line_for_each_item() {
-    let items = format!("[{}]", vec!["{ set: { path: \"a.b\", value: 1 } }"; 5].join(", "));
+    let items = format!("[{}]", ["{ set: { path: \"a.b\", value: 1 } }"; 5].join(", "));
     let text = format!("workflow w {{\n step t: data_transform {{ transforms = {items} }}\n return data\n}}\n");
     let from = source(Notation::Flow, &text);
     let flat = converted(&from).text;

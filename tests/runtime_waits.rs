@@ -152,7 +152,7 @@ async fn news_once(world: &World, node: &Node, ids: &mut [Option<ExecutionId>], 
         started(world, node, workflow, n, &mut ids[at]).await;
     }
     if failing {
-        world.store.fail_next(*sent % 2 == 0);
+        world.store.fail_next((*sent).is_multiple_of(2));
     }
     for (id, least) in [("first", 5), ("second", 0)] {
         *sent += 1;

@@ -91,7 +91,7 @@ impl Writer<'_> {
 
 /// One thing that happens; which, and to whom, as the choices say.
 fn happen(world: &mut World, what: u8, whom: u8) {
-    if world.status() == ExecutionStatus::Paused && whom % 4 == 0 {
+    if world.status() == ExecutionStatus::Paused && whom.is_multiple_of(4) {
         world.apply(Event::Resume).unwrap();
         return;
     }

@@ -39,7 +39,7 @@ fn disturbed(text: &str, number: usize, random: &mut Random) -> String {
     let at = random.below(ends.len());
     let mut out = text.to_owned();
     match random.below(8) {
-        0 => out.insert_str(ends[at], "\n"),
+        0 => out.insert(ends[at], '\n'),
         1 => out.insert_str(ends[at], "\n \n\n"),
         2 => {
             let until = (at + 1 + random.below(6)).min(ends.len() - 1);
