@@ -46,6 +46,8 @@ impl Checker<'_> {
             Look::Found(ty) => ty,
             Look::Maybe(ty) if optional => ty.nullable(),
             Look::Maybe(ty) => self.present(whole, ty, name),
+            // It is null and nothing else, and so is what is read of it.
+            Look::Unsure if optional && is_never(&of) => Type::Null,
             Look::Unsure => Type::Any,
             Look::Absent => {
                 self.no_field(&of, name, name_span(whole, base, name));
@@ -93,7 +95,7 @@ impl Checker<'_> {
         let at = self.bare(index, at, Use::Value("an index is a number or text"));
         self.known(base, &of, "an item is read of it");
         if is_never(&of) {
-            return Type::Any;
+            return if optional { Type::Null } else { Type::Any };
         }
         let mut found = Vec::new();
         for member in members(&of) {

@@ -10,7 +10,7 @@ use crate::expr::{
 use crate::lang::Diagnostic;
 
 use super::Checker;
-use super::algebra::{is_never, item_type, may_be_null, members, takes, union, values_type, widened};
+use super::algebra::{is_never, item_type, may_be_null, members, never, takes, union, values_type, widened};
 use super::codes::{ARGUMENT, OPERAND, WRONG_ARITY};
 use super::functions::unknown_function;
 use super::null::Use;
@@ -109,14 +109,19 @@ impl Checker<'_> {
         let of =
             |list: &Type| if matches!(list, Type::Map(_) | Type::Object(_)) { Type::String } else { item_type(list) };
         let item = union(members(&list).iter().map(of));
-        let item = if is_never(&item) { Type::Any } else { item };
+        // Nothing of `[]` is ever looked at: what comes of it is as empty.
+        let empty = is_never(&item);
+        let item = if empty { Type::Any } else { item };
         let mark = self.facts.mark();
         self.facts.hide(call.var.clone());
         self.locals.push((call.var.clone(), kept(item.clone())));
         let given = self.macro_body(call, item);
         self.locals.pop();
         self.facts.forget(mark);
-        given
+        match given {
+            Type::List(_) if empty => Type::List(Box::new(never())),
+            given => given,
+        }
     }
 
     fn macro_body(&mut self, call: &MacroCall<'_>, item: Type) -> Type {

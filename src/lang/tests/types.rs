@@ -70,6 +70,7 @@ fn what_an_expression_gives_is_known() {
     is("input.tags.a", "int");
     is("input.items.filter(i, i.qty > 1).map(i, i.qty * 2)", "list<int>");
     is("input.items.map(i, i.qty).sum()", "int");
+    is("[].map(i, i * 0.5).sum()", "int");
     is("input.items.map(i, i.qty).avg() ?? 0", "number");
     is("input.items.map(i, i.qty).min() ?? 0", "int");
     is("min(input.count, input.amount)", "number");
