@@ -74,6 +74,18 @@ fn check_reads_standard_input_under_its_name() {
 const MISSPELT: &str = "workflow w {\n step say: log { mesage = \"ü\" }\n return { a: sya }\n}\n";
 
 #[test]
+fn check_knows_the_workflows_that_lie_beside_tests() {
+    let tests =
+        |input: &str| format!("test \"it says hi\" for good {{\n  given {{ {input} }}\n  expect completed\n}}\n");
+    let folder = folder(&[("good.flow", GOOD), ("good.test.flow", &tests("who: \"Ada\""))]);
+    let (code, out, _) = said(&stepwell(&folder, &["check", "good.test.flow"]));
+    assert_eq!(code, 0, "{out}");
+    std::fs::write(folder.path().join("good.test.flow"), tests("whom: \"Ada\"")).unwrap();
+    let (code, out, _) = said(&stepwell(&folder, &["check", "."]));
+    assert!(code == 1 && out.contains("whom"), "{out}");
+}
+
+#[test]
 fn check_is_strict_where_it_is_asked_to_be() {
     let text = "workflow w {\n step get: http_request { url = \"http://a.internal\" }\n step say: log { message = \"x\", level = get.body.level }\n}\n";
     let folder = folder(&[("w.flow", text)]);

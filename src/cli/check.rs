@@ -15,6 +15,7 @@ use crate::lang::{self, CompileOptions, Compiled, Report, Severity, Source};
 
 use super::Exit;
 use super::args::{CheckArgs, CheckFormat};
+use super::beside::parsed_beside;
 use super::color;
 use super::output;
 use super::source::{Unread, read_source};
@@ -78,7 +79,10 @@ fn written(format: CheckFormat, checked: &[Checked], counts: &Counts) -> String 
 fn check(path: &Path, args: &CheckArgs) -> Checked {
     let (path, result) = match read_source(path, &args.stdin) {
         Ok(source) => {
-            let options = CompileOptions { strict: args.strict, ..CompileOptions::default() };
+            // Tests are of workflows that lie beside them.
+            let is_tests = source.name.ends_with(lang::TEST_ENDING);
+            let beside = if is_tests { parsed_beside(Path::new(&*source.name)) } else { Vec::new() };
+            let options = CompileOptions { strict: args.strict, beside: &beside };
             let compiled = lang::compile_with(&source, &lang::builtin_task_types(), &options);
             (source.name.to_string(), Ok((source, compiled)))
         }

@@ -4,6 +4,7 @@
 //! 2 the command line or the settings are wrong.
 
 mod args;
+mod beside;
 mod check;
 mod color;
 mod config;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::cli::beside::{beside, parse};
 use crate::cli::check::find_files;
 use crate::cli::source::{Unread, read_file};
 use crate::lang::ast::{File, Test};
-use crate::lang::{self, CompileOptions, Compiled, Diagnostic, Notation, Source, TEST_ENDING};
+use crate::lang::{self, CompileOptions, Compiled, Diagnostic, Source, TEST_ENDING};
 use crate::trial::Library;
 
 /// A message, and the way out.
@@ -79,18 +80,6 @@ pub(super) fn load(paths: &[PathBuf]) -> Result<Loaded, Complaint> {
     compile_all(sources)
 }
 
-/// The files in the folder of a file.
-fn beside(path: &Path) -> Vec<PathBuf> {
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    let Ok(entries) = std::fs::read_dir(folder.unwrap_or(Path::new("."))) else { return Vec::new() };
-    let names = entries.flatten().map(|entry| entry.file_name());
-    let mut paths: Vec<_> =
-        names.map(|name| folder.map_or_else(|| PathBuf::from(&name), |folder| folder.join(&name))).collect();
-    paths.retain(|beside| beside != path && beside.is_file() && find_files(std::slice::from_ref(beside)).is_ok());
-    paths.sort();
-    paths
-}
-
 /// Whether a file holds the tests of another: `order.test.flow` those of `order.flow`.
 fn is_test_of(tests: &Path, file: &Path) -> bool {
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -136,11 +125,4 @@ fn compile_all(sources: Vec<(Source, Vec<Diagnostic>, bool)>) -> Result<Loaded, 
         file.file = parsed;
     }
     Ok(loaded)
-}
-
-fn parse(source: &Source) -> File {
-    match source.notation {
-        Notation::Flow => lang::parse_flow(source).0,
-        Notation::Toml => lang::parse_toml(source).0,
-    }
 }
