@@ -1,0 +1,45 @@
+//! The ports: what the use cases and the runtime need of the world, as traits. Adapters stand behind them.
+//!
+//! Invariant: everything outside the process, and everything that no seed determines, is behind one of these, so that a
+//! whole node runs in deterministic simulation.
+
+mod execution;
+mod limit;
+mod queue;
+mod reads;
+mod runtime;
+mod workflow;
+mod world;
+
+pub use execution::{Commit, Committed, DueTimer, ExecutionStore};
+pub use limit::{LimitStore, SlotGroup, Slots};
+pub use queue::{
+    AttemptKey, Claimed, Delivered, Dispatcher, QueueDepth, QueueError, Receipt, Task, TaskOutcome, TaskSource,
+};
+pub use reads::{ExecutionFilter, ExecutionReads, LogFilter, Page, StoredLog};
+pub use runtime::{Progress, Runtime, RuntimeError, Started};
+pub use workflow::{NewVersion, WorkflowFilter, WorkflowStore};
+pub use world::{Clock, CrashPoint, Entropy, Faults, NoFaults};
+
+use super::waits::WaitStore;
+
+/// Why a store did not do what it was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A unique name, key or state was taken meanwhile.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// It is not known whether it was done: a lost connection, a time-out, a full disk.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// A row is not what this program writes.
+    #[error("the database holds what this program does not understand: {0}")]
+    Corrupt(String),
+}
+
+/// The result of a store's method.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// A whole store.
+pub trait Store: ExecutionStore + ExecutionReads + WorkflowStore + LimitStore + WaitStore {}
+impl<T: ExecutionStore + ExecutionReads + WorkflowStore + LimitStore + WaitStore> Store for T {}

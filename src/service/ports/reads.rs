@@ -1,0 +1,87 @@
+//! What the API reads of executions.
+
+use async_trait::async_trait;
+
+use crate::engine::{ExecutionStatus, LogEntry, LogLevel, StepRow, StepStatus};
+use crate::expr::Timestamp;
+use crate::ids::{ExecutionId, WorkflowId};
+use crate::service::model::Execution;
+
+use super::StoreResult;
+
+/// Which executions to list; newest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExecutionFilter {
+    /// Of this workflow.
+    pub workflow: Option<WorkflowId>,
+    /// In this state.
+    pub status: Option<ExecutionStatus>,
+    /// Recorded at or after.
+    pub created_from: Option<Timestamp>,
+    /// Recorded before.
+    pub created_to: Option<Timestamp>,
+    /// Older than this one: the cursor.
+    pub before: Option<ExecutionId>,
+    /// How many at most.
+    pub limit: u64,
+    /// How many to pass over.
+    pub offset: u64,
+}
+
+/// A page and how many there are in all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// How many match in all.
+    pub total: u64,
+}
+
+/// Which entries of a log to list, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LogFilter {
+    /// Of this level or above.
+    pub level: Option<LogLevel>,
+    /// After the entry of this id.
+    pub after: Option<i64>,
+    /// How many at most.
+    pub limit: u64,
+}
+
+/// An entry of a log as stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredLog {
+    /// Its id: rising.
+    pub id: i64,
+    /// The entry.
+    pub entry: LogEntry,
+}
+
+/// What the API reads. Rows only: any process can answer.
+#[async_trait]
+pub trait ExecutionReads: Send + Sync + 'static {
+    /// Whether the database answers.
+    async fn ping(&self) -> StoreResult<()>;
+    /// The moment on the database's clock: on PostgreSQL the server's, on SQLite the host's.
+    async fn now(&self) -> StoreResult<Timestamp>;
+    /// One execution.
+    async fn execution_find(&self, id: ExecutionId) -> StoreResult<Option<Execution>>;
+    /// The execution of a workflow with this idempotency key.
+    async fn execution_find_by_key(&self, workflow: WorkflowId, key: &str) -> StoreResult<Option<Execution>>;
+    /// A page of executions.
+    async fn execution_list(&self, filter: &ExecutionFilter) -> StoreResult<Page<Execution>>;
+    /// The order of the furthest step that was reached, for each of these executions.
+    async fn execution_current_orders(&self, ids: &[ExecutionId]) -> StoreResult<Vec<(ExecutionId, u32)>>;
+    /// The rows of an execution's steps by `seq`; `status` and the page narrow them.
+    async fn step_list(
+        &self,
+        id: ExecutionId,
+        status: Option<StepStatus>,
+        offset: u64,
+        limit: u64,
+    ) -> StoreResult<Page<StepRow>>;
+    /// Entries of an execution's log, in order.
+    async fn log_list(&self, id: ExecutionId, filter: &LogFilter) -> StoreResult<Vec<StoredLog>>;
+    /// How many executions of a workflow have not ended.
+    async fn execution_count_live(&self, workflow: WorkflowId) -> StoreResult<u64>;
+}
