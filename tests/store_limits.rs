@@ -7,7 +7,7 @@ use stepwell::expr::{Timestamp, Value};
 use stepwell::service::model::Execution;
 use stepwell::service::ports::{Commit, LimitStore, SlotGroup, Slots};
 
-use crate::store::{Fresh, each, execution, id};
+use crate::store::{Fresh, each, execution, id, update};
 
 fn limited(n: u32, key: &str, status: ExecutionStatus, scheduled_at: Option<i64>) -> Execution {
     let created_at = Timestamp(i64::from(1_000 - n));
@@ -54,6 +54,31 @@ async fn slots_are_the_live_executions_of_a_key_oldest_first() {
         assert_eq!(at(500, 1).await, Slots { running, waiting: vec![id(7)] });
         let waiting = fresh.database.slot_groups_waiting().await.unwrap();
         assert_eq!(waiting, [(group("a"), execution(1).plan_hash)]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_begins_to_run_is_always_among_those_that_run_or_wait() {
+    each(|fresh| async move {
+        let ids: Vec<_> = (1..=60).map(|n| (n, format!("key {n}"))).collect();
+        let starts = ids.iter().map(|(n, key)| limited(*n, key, ExecutionStatus::Pending, None)).collect();
+        insert(&fresh, starts).await;
+        for (n, key) in ids {
+            let database = fresh.database.clone();
+            let look = tokio::spawn(async move {
+                loop {
+                    let slots = database.slots(&group(&key), Timestamp(0), 1).await.unwrap();
+                    assert_eq!(slots.running.len() + slots.waiting.len(), 1, "{slots:?}");
+                    if !slots.running.is_empty() {
+                        return;
+                    }
+                }
+            });
+            let executions = vec![update(id(n), 2, ExecutionStatus::Running)];
+            fresh.commit(Commit { executions, ..Commit::default() }).await.unwrap();
+            look.await.unwrap();
+        }
     })
     .await;
 }

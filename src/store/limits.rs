@@ -58,6 +58,7 @@ pub(super) async fn keep<'a>(
 
 #[async_trait]
 impl LimitStore for Database {
+    /// Both lists are of one moment: one that begins to run between two moments would be in neither, and its slot free.
     async fn slots(&self, group: &SlotGroup, now: Timestamp, most: usize) -> StoreResult<Slots> {
         let of = format!("workflow_id = $1 AND concurrency_key = $2 AND {LIVE}");
         let key: [Cell; 2] = [group.workflow.0.into(), (&*group.key).into()];
@@ -72,13 +73,19 @@ impl LimitStore for Database {
         );
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let cells = [key.to_vec(), vec![now.0.into(), most.into()]].concat();
-        let found = self.rows(&running, key.to_vec()).await?;
+        let snapshot = self.begin_snapshot().await?;
+        let read = async |sql: &str, cells| {
+            let statement = Statement::from_sql_and_values(snapshot.get_database_backend(), sql, cells);
+            snapshot.query_all_raw(statement).await
+        };
+        let found = read(&running, key.to_vec()).await?;
         let running = found.iter().map(|row| {
             let stops: Option<i64> = row.try_get("", "cancel_requested_at")?;
             Ok((ExecutionId(row.try_get("", "id")?), stops.is_some()))
         });
         let running = running.collect::<StoreResult<_>>()?;
-        let found = self.rows(&waiting, cells).await?;
+        let found = read(&waiting, cells).await?;
+        snapshot.commit().await?;
         let waiting = found.iter().map(|row| Ok(ExecutionId(row.try_get("", "id")?))).collect::<StoreResult<_>>()?;
         Ok(Slots { running, waiting })
     }
