@@ -11,9 +11,9 @@ build:
 test: require
 	cargo test --workspace --no-fail-fast
 
-# The workloads over the real server, on both back ends: docs/performance.md
-bench:
-	cargo bench --bench workloads
+# The workloads over the real server, on both back ends, as a table and as JSON: docs/performance.md
+bench: require
+	cargo bench --bench workloads -- --json target/workloads.json
 
 require:
 	@.ci/require

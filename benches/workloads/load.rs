@@ -1,91 +1,116 @@
-//! The load: clients that start executions over HTTP and wait for each to end.
+//! The load: clients that each do the same thing over and over.
 
+use std::cell::Cell;
+use std::io;
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::backend::{Server, cpu_seconds};
+use crate::http::{Client, get, post, text_field};
+use crate::process::Server;
 use crate::raw::quantile;
 
-pub struct Latency {
-    pub median_us: f64,
-    pub p99_us: f64,
-}
-
-pub struct Throughput {
-    pub executions: u64,
+/// What a load came to.
+pub struct Load {
+    /// How often it was done.
+    pub done: u64,
     pub seconds: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
-    pub load_cores: f64,
+    /// Processors used by the server, the databases and the load.
+    pub cores: [f64; 3],
+    pub peak_kib: u64,
 }
 
-impl Throughput {
+impl Load {
     #[allow(clippy::cast_precision_loss, reason = "a count")]
-    pub fn steps_per_second(&self) -> f64 {
-        self.executions as f64 * 10.0 / self.seconds
+    pub fn per_second(&self) -> f64 {
+        self.done as f64 / self.seconds
+    }
+
+    /// Processor time of the server and the databases for each thing that was done, in microseconds.
+    #[allow(clippy::cast_precision_loss, reason = "a count")]
+    pub fn cpu_us(&self) -> f64 {
+        (self.cores[0] + self.cores[1]) * self.seconds * 1e6 / self.done as f64
+    }
+
+    /// What stands beside the rate of what was done.
+    pub fn note(&self, what: &str) -> String {
+        let [server, databases, load] = self.cores;
+        format!(
+            "{} {what} in {:.1} s, p50 {:.2} ms, p99 {:.2} ms; processors: server {server:.2}, databases {databases:.2}, \
+             load {load:.2}; {:.0} MiB resident at most",
+            self.done,
+            self.seconds,
+            self.p50_ms,
+            self.p99_ms,
+            mib(self.peak_kib),
+        )
     }
 }
 
-/// Starts one execution and waits for its end.
-async fn run_one(client: &reqwest::Client, base: &str) {
-    let body = json!({ "workflow": "ten", "input_data": { "payload": "x".repeat(200) } });
-    let started: Value = get(client.post(format!("{base}/api/v1/executions")).json(&body)).await;
-    let id = started["id"].as_str().unwrap().to_owned();
-    let mut status = started["status"].clone();
-    while status != "completed" {
-        assert!(status == "running" || status == "pending", "an execution is {status}");
-        let ended: Value = get(client.get(format!("{base}/api/v1/executions/{id}?wait=30s"))).await;
-        status = ended["status"].clone();
+#[allow(clippy::cast_precision_loss, reason = "a size")]
+pub fn mib(kib: u64) -> f64 {
+    kib as f64 / 1024.0
+}
+
+/// The request that starts an execution.
+pub fn start_request(workflow: &str, input: &Value) -> Vec<u8> {
+    post("/api/v1/executions", &json!({ "workflow": workflow, "input_data": input }).to_string())
+}
+
+/// Sends a start and waits for the end of the execution: the answer that tells of it.
+pub async fn run_to_end(client: &mut Client, start: &[u8]) -> io::Result<Vec<u8>> {
+    let mut answer = client.send(start).await?.good()?.to_vec();
+    let id = text_field(&answer, "id").ok_or_else(|| io::Error::other("an execution without an id"))?;
+    let wait = get(&format!("/api/v1/executions/{id}?wait=30s"));
+    loop {
+        match text_field(&answer, "status") {
+            Some("completed") => return Ok(answer),
+            Some("running" | "pending") => client.send(&wait).await?.good()?.clone_into(&mut answer),
+            status => return Err(io::Error::other(format!("an execution is {status:?}"))),
+        }
     }
 }
 
-async fn get(request: reqwest::RequestBuilder) -> Value {
-    let answer = request.send().await.unwrap();
-    assert!(answer.status().is_success(), "{}: {}", answer.status(), answer.text().await.unwrap());
-    serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+/// Does `work` with each of many clients at once, over and over for a time; what is under way then is waited for and counted.
+/// `work` says how many things it did.
+pub async fn closed_loop(
+    server: &Server,
+    clients: usize,
+    time: Duration,
+    work: impl AsyncFn(&mut Client) -> io::Result<u64>,
+) -> Load {
+    server.forget_peak();
+    let (began, before) = (Instant::now(), server.usage());
+    let clients = (0..clients).map(async |_| {
+        let mut client = Client::connect(server.address).await.unwrap();
+        let (mut done, mut times) = (0, Vec::new());
+        while began.elapsed() < time {
+            let began = Instant::now();
+            done += work(&mut client).await.unwrap();
+            times.push(began.elapsed().as_secs_f64() * 1e3);
+        }
+        (done, times)
+    });
+    let each = join_all(clients).await;
+    let (seconds, cores) = (began.elapsed().as_secs_f64(), server.usage().cores_since(&before));
+    let done = each.iter().map(|(done, _)| done).sum();
+    let mut times: Vec<f64> = each.into_iter().flat_map(|(_, times)| times).collect();
+    let (p50_ms, p99_ms) = (quantile(&mut times, 0.5), quantile(&mut times, 0.99));
+    Load { done, seconds, p50_ms, p99_ms, cores, peak_kib: server.peak_kib() }
 }
 
-/// One at a time.
-pub async fn latency(server: &Server, count: usize) -> Latency {
-    let client = reqwest::Client::new();
-    let mut times = Vec::new();
-    for _ in 0..count {
-        let began = Instant::now();
-        run_one(&client, server.base()).await;
-        times.push(began.elapsed().as_secs_f64() * 1e6);
-    }
-    Latency { median_us: quantile(&mut times, 0.5), p99_us: quantile(&mut times, 0.99) }
-}
-
-/// As many at once as `in_flight`, for `time`; what is under way then is waited for and counted.
-pub async fn throughput(server: &Server, in_flight: usize, time: Duration) -> Throughput {
-    let client = reqwest::Client::new();
-    let (began, cpu) = (Instant::now(), cpu_seconds(std::process::id()));
-    let clients: Vec<_> = (0..in_flight)
-        .map(|_| {
-            let (client, base) = (client.clone(), server.base().to_owned());
-            tokio::spawn(async move {
-                let mut times = Vec::new();
-                while began.elapsed() < time {
-                    let began = Instant::now();
-                    run_one(&client, &base).await;
-                    times.push(began.elapsed().as_secs_f64() * 1e3);
-                }
-                times
-            })
-        })
-        .collect();
-    let mut times = Vec::new();
-    for client in clients {
-        times.extend(client.await.unwrap());
-    }
-    let seconds = began.elapsed().as_secs_f64();
-    Throughput {
-        executions: u64::try_from(times.len()).unwrap(),
-        seconds,
-        p50_ms: quantile(&mut times, 0.5),
-        p99_ms: quantile(&mut times, 0.99),
-        load_cores: (cpu_seconds(std::process::id()) - cpu) / seconds,
-    }
+/// Does `work` so many times, with 64 clients at once; it is told which time it is.
+pub async fn start_all(server: &Server, times: usize, work: impl AsyncFn(&mut Client, usize) -> io::Result<()>) {
+    let next = Cell::new(0);
+    let clients = (0..64).map(async |_| {
+        let mut client = Client::connect(server.address).await.unwrap();
+        while next.get() < times {
+            next.set(next.get() + 1);
+            work(&mut client, next.get()).await.unwrap();
+        }
+    });
+    join_all(clients).await;
 }

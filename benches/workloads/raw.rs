@@ -1,25 +1,37 @@
-//! The machine's raw limits, in the same run: a sync of the disk, and a commit of one row through the store.
+//! The machine's raw limits, in the same run: a sync of the disk, and commits of rows through the store.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use stepwell::engine::{StepRow, StepStatus};
 use stepwell::expr::{Timestamp, Value};
-use stepwell::ids::{ExecutionId, PartitionId, StepPath};
+use stepwell::ids::{Epoch, ExecutionId, PartitionId, StepPath};
 use stepwell::service::ports::{Commit, ExecutionStore};
 use stepwell::store::{Database, Options};
 use uuid::Uuid;
 
-use crate::backend::Stand;
+use crate::backend::{Bench, Stand};
+use crate::flows::payload;
 
-pub struct Raw {
-    pub sync_us: f64,
-    pub commit_us: f64,
-}
+/// Rows of a large commit.
+const MANY: u32 = 256;
 
-pub async fn measure(stand: &Stand) -> Raw {
-    Raw { sync_us: sync(stand), commit_us: commit(stand).await }
+/// Measures the limits, and writes them down.
+pub async fn report(bench: &mut Bench) {
+    let stand = bench.stand(&[]).await;
+    let on = bench.backend.title();
+    bench.report.row(on, "raw", "fdatasync of 4 KiB, median", sync(&stand), "us", None);
+    bench.report.row(on, "raw", "commit of one row, median", single_commit(&stand).await, "us", None);
+    let writer = Writer::open(&stand).await;
+    let (began, mut rows) = (Instant::now(), 0.0);
+    while began.elapsed() < Duration::from_secs(2) {
+        writer.commit(MANY).await;
+        rows += f64::from(MANY);
+    }
+    let rate = rows / began.elapsed().as_secs_f64();
+    bench.report.row(on, "raw", "rows of steps, in commits of 256", rate, "rows/s", None);
 }
 
 fn sync(stand: &Stand) -> f64 {
@@ -32,31 +44,45 @@ fn sync(stand: &Stand) -> f64 {
             began.elapsed().as_secs_f64() * 1e6
         })
         .collect();
-    median(&mut times)
+    quantile(&mut times, 0.5)
 }
 
-async fn commit(stand: &Stand) -> f64 {
-    let database = Database::open(&Options::new(&stand.scratch().await)).await.unwrap();
-    let partitions: Vec<PartitionId> = PartitionId::all().collect();
-    let leases = database.partitions_take("bench", &partitions).await.unwrap();
-    let execution = ExecutionId(Uuid::now_v7());
+/// How long a commit of one row takes, in microseconds: the median. Of a database that nobody serves.
+pub async fn single_commit(stand: &Stand) -> f64 {
+    let writer = Writer::open(stand).await;
     let mut times = Vec::new();
-    for at in 0..300_u32 {
-        let row = row(execution, at);
-        let commit = Commit {
-            leases: vec![leases[usize::from(execution.partition().0)]],
-            steps: vec![row],
-            ..Commit::default()
-        };
+    for _ in 0..300 {
         let began = Instant::now();
-        database.commit(&commit).await.unwrap();
+        writer.commit(1).await;
         times.push(began.elapsed().as_secs_f64() * 1e6);
     }
-    median(&mut times)
+    quantile(&mut times, 0.5)
+}
+
+/// Commits through the store.
+struct Writer {
+    database: Arc<Database>,
+    leases: Vec<(PartitionId, Epoch)>,
+}
+
+impl Writer {
+    async fn open(stand: &Stand) -> Self {
+        let database = Database::open(&Options::new(&stand.url)).await.unwrap();
+        let partitions: Vec<PartitionId> = PartitionId::all().collect();
+        let leases = database.partitions_take("bench", &partitions).await.unwrap();
+        Self { database, leases }
+    }
+
+    async fn commit(&self, rows: u32) {
+        let execution = ExecutionId(Uuid::now_v7());
+        let leases = vec![self.leases[usize::from(execution.partition().0)]];
+        let steps = (0..rows).map(|at| row(execution, at)).collect();
+        self.database.commit(&Commit { leases, steps, ..Commit::default() }).await.unwrap();
+    }
 }
 
 fn row(execution: ExecutionId, at: u32) -> StepRow {
-    let payload = Value::object([("payload", Value::str("x".repeat(200)))]);
+    let payload = Value::object([("payload", Value::str(payload()))]);
     StepRow {
         execution,
         path: StepPath::new(format!("step-{at}")),
@@ -64,7 +90,7 @@ fn row(execution: ExecutionId, at: u32) -> StepRow {
         seq: i64::from(at) + 1,
         name: "step".into(),
         order: at,
-        task_type: "bench.echo".into(),
+        task_type: "raw".into(),
         status: StepStatus::Completed,
         input: Some(payload.clone()),
         output: Some(payload),
@@ -75,10 +101,6 @@ fn row(execution: ExecutionId, at: u32) -> StepRow {
         started_at: Some(Timestamp(1)),
         completed_at: Some(Timestamp(2)),
     }
-}
-
-pub fn median(times: &mut [f64]) -> f64 {
-    quantile(times, 0.5)
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index")]

@@ -2,97 +2,174 @@
 
 use serde_json::json;
 
-/// A figure and its goal.
-pub struct Row {
-    backend: &'static str,
-    title: String,
-    value: f64,
-    unit: &'static str,
-    at_least: Option<f64>,
-    at_most: Option<f64>,
+use crate::load::Load;
+use crate::options::Options;
+
+/// What a figure is to be.
+#[derive(Clone, Copy)]
+pub enum Goal {
+    AtLeast(f64),
+    AtMost(f64),
 }
 
-impl Row {
-    pub fn new(backend: &'static str, title: &str, value: f64, unit: &'static str) -> Self {
-        Self { backend, title: title.to_owned(), value, unit, at_least: None, at_most: None }
-    }
-
-    pub fn at_least(mut self, goal: Option<f64>) -> Self {
-        self.at_least = goal;
-        self
-    }
-
-    pub fn at_most(mut self, goal: Option<f64>) -> Self {
-        self.at_most = goal;
-        self
-    }
-
-    fn goal(&self) -> String {
-        match (self.at_least, self.at_most) {
-            (Some(goal), _) => format!("at least {goal}"),
-            (_, Some(goal)) => format!("at most {goal}"),
-            _ => String::new(),
+impl Goal {
+    fn reached(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(goal) => value >= goal,
+            Self::AtMost(goal) => value <= goal,
         }
     }
 
-    fn reached(&self) -> Option<bool> {
-        self.at_least.map(|goal| self.value >= goal).or(self.at_most.map(|goal| self.value <= goal))
+    fn shown(self) -> String {
+        match self {
+            Self::AtLeast(goal) => format!("at least {}", grouped(goal)),
+            Self::AtMost(goal) => format!("at most {}", grouped(goal)),
+        }
     }
+}
+
+/// A figure.
+struct Row {
+    on: &'static str,
+    workload: &'static str,
+    what: String,
+    value: f64,
+    unit: &'static str,
+    goal: Option<Goal>,
+}
+
+/// W1, at one point of a curve.
+pub struct Point {
+    /// How many there are of what the curve is over.
+    pub over: usize,
+    pub per_second: f64,
+    /// Processor time of the server and the databases a step, in microseconds.
+    pub cpu_us: f64,
+    pub p99_ms: f64,
+}
+
+impl Point {
+    pub fn of(over: usize, load: &Load) -> Self {
+        Self { over, per_second: load.per_second(), cpu_us: load.cpu_us(), p99_ms: load.p99_ms }
+    }
+}
+
+struct Curve {
+    on: &'static str,
+    over: String,
+    points: Vec<Point>,
 }
 
 #[derive(Default)]
 pub struct Report {
     rows: Vec<Row>,
-    notes: Vec<(&'static str, String)>,
-    started: u64,
+    curves: Vec<Curve>,
+    notes: Vec<(&'static str, &'static str, String)>,
 }
 
 impl Report {
-    pub fn row(&mut self, row: Row) {
-        eprintln!("{}: {} {:.2} {}", row.backend, row.title, row.value, row.unit);
+    pub fn row(
+        &mut self,
+        on: &'static str,
+        workload: &'static str,
+        what: impl Into<String>,
+        value: f64,
+        unit: &'static str,
+        goal: Option<Goal>,
+    ) {
+        let row = Row { on, workload, what: what.into(), value, unit, goal };
+        eprintln!("  {}: {} {}", row.what, grouped(value), unit);
         self.rows.push(row);
     }
 
-    pub fn note(&mut self, backend: &'static str, note: &str) {
-        eprintln!("{backend}: {note}");
-        self.notes.push((backend, note.to_owned()));
+    /// What a figure can't say.
+    pub fn note(&mut self, on: &'static str, workload: &'static str, note: impl Into<String>) {
+        let note = note.into();
+        eprintln!("    {note}");
+        self.notes.push((on, workload, note));
     }
 
-    pub fn started(&mut self, executions: u64) {
-        self.started += executions;
+    /// What a step costs over something that should not matter.
+    pub fn curve(&mut self, on: &'static str, over: &str, points: Vec<Point>) {
+        for point in &points {
+            let (steps, cpu) = (grouped(point.per_second), grouped(point.cpu_us));
+            eprintln!("    {} {over}: {steps} steps/s, {cpu} us a step", point.over);
+        }
+        self.curves.push(Curve { on, over: over.to_owned(), points });
     }
 
-    pub fn take_started(&mut self) -> u64 {
-        std::mem::take(&mut self.started)
-    }
-
-    pub fn print(&self) {
-        println!("\n| on | what | goal | measured |\n|---|---|---|---|");
+    pub fn print(&self, options: &Options) {
+        println!("\n| on | | what | goal | measured | |\n|---|---|---|---|---|---|");
         for row in &self.rows {
-            let mark = match row.reached() {
-                Some(true) => " (reached)",
-                Some(false) => " (missed)",
-                None => "",
-            };
-            println!("| {} | {} | {} | {:.2} {}{mark} |", row.backend, row.title, row.goal(), row.value, row.unit);
+            let goal = row.goal.filter(|_| options.in_earnest());
+            let mark = goal.map_or("", |goal| if goal.reached(row.value) { "reached" } else { "missed" });
+            let goal = goal.map_or_else(String::new, Goal::shown);
+            let value = grouped(row.value);
+            println!("| {} | {} | {} | {goal} | {value} {} | {mark} |", row.on, row.workload, row.what, row.unit);
         }
-        for (backend, note) in &self.notes {
-            println!("- {backend}: {note}");
+        println!("\n| on | over | | steps/s | processor time a step | p99 |\n|---|---|---|---|---|---|");
+        for Curve { on, over, points } in &self.curves {
+            for Point { over: at, per_second, cpu_us, p99_ms } in points {
+                let [rate, cpu, p99] = [per_second, cpu_us, p99_ms].map(|value| grouped(*value));
+                println!("| {on} | {over} | {at} | {rate} | {cpu} us | {p99} ms |");
+            }
+        }
+        println!();
+        for (on, workload, note) in &self.notes {
+            println!("- {on}, {workload}: {note}");
         }
     }
 
-    pub fn json(&self) -> String {
-        let rows: Vec<_> = self
-            .rows
-            .iter()
-            .map(|row| {
-                json!({
-                    "on": row.backend, "what": row.title, "value": row.value, "unit": row.unit,
-                    "at_least": row.at_least, "at_most": row.at_most, "reached": row.reached(),
-                })
-            })
-            .collect();
-        let notes: Vec<_> = self.notes.iter().map(|(on, note)| json!({ "on": on, "note": note })).collect();
-        serde_json::to_string_pretty(&json!({ "rows": rows, "notes": notes })).unwrap()
+    pub fn json(&self, options: &Options) -> String {
+        let rows: Vec<_> = self.rows.iter().map(|row| row_json(row, options)).collect();
+        let curves = self.curves.iter().flat_map(|curve| curve.points.iter().map(|point| curve_json(curve, point)));
+        let curves: Vec<_> = curves.collect();
+        let notes = self.notes.iter();
+        let notes: Vec<_> =
+            notes.map(|(on, workload, note)| json!({ "on": on, "workload": workload, "note": note })).collect();
+        let run = json!({
+            "seconds": options.time.as_secs_f64(), "scale": options.scale, "release": !cfg!(debug_assertions),
+            "processors": std::thread::available_parallelism().map_or(0, usize::from),
+        });
+        serde_json::to_string_pretty(&json!({ "run": run, "rows": rows, "curves": curves, "notes": notes })).unwrap()
     }
+}
+
+fn row_json(row: &Row, options: &Options) -> serde_json::Value {
+    let goal = row.goal.filter(|_| options.in_earnest());
+    let (at_least, at_most) = match goal {
+        Some(Goal::AtLeast(goal)) => (Some(goal), None),
+        Some(Goal::AtMost(goal)) => (None, Some(goal)),
+        None => (None, None),
+    };
+    json!({
+        "on": row.on, "workload": row.workload, "what": row.what, "value": row.value, "unit": row.unit,
+        "at_least": at_least, "at_most": at_most, "reached": goal.map(|goal| goal.reached(row.value)),
+    })
+}
+
+fn curve_json(curve: &Curve, point: &Point) -> serde_json::Value {
+    json!({
+        "on": curve.on, "over": curve.over, "at": point.over, "steps_per_second": point.per_second,
+        "cpu_us_per_step": point.cpu_us, "p99_ms": point.p99_ms,
+    })
+}
+
+/// A number for people: no more than three digits that matter below a thousand, groups of three above.
+fn grouped(value: f64) -> String {
+    let digits = if value.abs() >= 100.0 {
+        0
+    } else if value.abs() >= 10.0 {
+        1
+    } else {
+        2
+    };
+    let text = format!("{value:.digits$}");
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let (sign, whole) = whole.strip_prefix('-').map_or(("", whole), |whole| ("-", whole));
+    let groups: Vec<&str> =
+        whole.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    let fraction = fraction.trim_end_matches('0');
+    let dot = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{}{dot}{fraction}", groups.join(","))
 }
