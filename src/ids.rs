@@ -20,6 +20,9 @@ const CHILD_NAMESPACE: Uuid = Uuid::from_u128(0x5d0e_6b7c_3f34_4d0a_9c1f_7a52_e0
 #[serde(transparent)]
 pub struct WorkflowId(pub Uuid);
 
+/// How many names of a child are tried: none of them falls in its parent's partition once in 10^28 times.
+const CHILD_NAMES: u32 = 4_096;
+
 /// One execution of one version of a workflow. UUIDv7, so that neighbours in time are neighbours in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -32,10 +35,16 @@ impl ExecutionId {
         PartitionId(u16::from_be_bytes([digest[0], digest[1]]) % PARTITIONS)
     }
 
-    /// The id of the child that the step at `path` starts: a function of both, so that starting it twice starts one.
+    /// The id of the child that the step at `path` starts: a function of both, so that starting it twice starts one. It falls
+    /// in the partition of this execution, so that one process owns a family: of the names that could be meant it is the
+    /// first that does.
     pub fn child(self, path: &StepPath) -> Self {
-        let name = format!("{}/{path}", self.0);
-        Self(Uuid::new_v5(&CHILD_NAMESPACE, name.as_bytes()))
+        let named = |name: String| Self(Uuid::new_v5(&CHILD_NAMESPACE, name.as_bytes()));
+        let first = named(format!("{}/{path}", self.0));
+        // No path holds a slash.
+        let others = (1..CHILD_NAMES).map(|n| named(format!("{}/{path}/{n}", self.0)));
+        let partition = self.partition();
+        std::iter::once(first).chain(others).find(|child| child.partition() == partition).unwrap_or(first)
     }
 
     /// The `Idempotency-Key` that every attempt of the step at `path` sends: 32 hexadecimal digits, the same over
@@ -110,3 +119,17 @@ macro_rules! uuid_display {
     )*};
 }
 uuid_display!(WorkflowId, ExecutionId, PartitionId, Epoch);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_is_of_one_partition_and_each_of_its_members_has_an_id_of_its_own() {
+        let parent = ExecutionId(Uuid::from_u128(7));
+        let children: Vec<ExecutionId> = (0..50).map(|n| parent.child(&StepPath::new(format!("kid[{n}]")))).collect();
+        assert!(children.iter().all(|child| child.partition() == parent.partition()));
+        assert_eq!(children.iter().collect::<std::collections::BTreeSet<_>>().len(), 50);
+        assert_eq!(children[3], parent.child(&StepPath::new("kid[3]")), "the same again");
+    }
+}

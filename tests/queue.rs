@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use stepwell::engine::code;
 use stepwell::expr::Value;
-use stepwell::ids::{ExecutionId, StepPath};
+use stepwell::ids::{ExecutionId, PartitionId, StepPath};
 use stepwell::queue::{LocalQueue, RedisOptions, RedisQueue, RedisSource};
 use stepwell::service::ports::{AttemptKey, Claimed, Delivered, Dispatcher, Receipt, Task, TaskOutcome, TaskSource};
 
@@ -79,6 +79,11 @@ pub fn outcome(task: &Task) -> TaskOutcome {
         took_us: 7,
         logs: Vec::new(),
     }
+}
+
+/// Every partition.
+pub fn all_partitions() -> Vec<PartitionId> {
+    PartitionId::all().collect()
 }
 
 fn done(claims: &[Claimed]) -> Vec<(TaskOutcome, Receipt)> {
@@ -221,12 +226,12 @@ async fn what_is_held_is_what_is_not_acknowledged() {
         let claims = claim(&*worker, 3).await;
         worker.complete(done(&claims[..2])).await.unwrap();
         let all: HashSet<AttemptKey> = sent.iter().map(key).collect();
-        assert_eq!(queue.owner().held().await.unwrap(), all, "waiting, claimed and done");
+        assert_eq!(queue.owner().held(&all_partitions()).await.unwrap(), all, "waiting, claimed and done");
 
         let delivered = outcomes(queue.owner(), 2).await;
-        assert_eq!(queue.owner().held().await.unwrap(), all, "delivered, not acknowledged");
+        assert_eq!(queue.owner().held(&all_partitions()).await.unwrap(), all, "delivered, not acknowledged");
         queue.owner().ack(receipts(&delivered)).await.unwrap();
-        assert_eq!(queue.owner().held().await.unwrap(), sent[2..].iter().map(key).collect());
+        assert_eq!(queue.owner().held(&all_partitions()).await.unwrap(), sent[2..].iter().map(key).collect());
     }
 }
 
@@ -309,7 +314,10 @@ async fn claims_of_a_local_worker_that_is_gone_have_lapsed() {
     drop(worker);
     assert_eq!(queue.lapsed().await.unwrap(), [key(&task(1))]);
     assert_eq!(queue.lapsed().await.unwrap(), []);
-    assert_eq!(queue.held().await.unwrap(), HashSet::from([key(&task(2))]));
+    let told = outcomes(&*queue, 1).await;
+    assert!(told[0].outcome.is_loss() && told[0].outcome.execution == task(1).execution);
+    queue.ack(receipts(&told)).await.unwrap();
+    assert_eq!(queue.held(&all_partitions()).await.unwrap(), HashSet::from([key(&task(2))]));
 }
 
 #[tokio::test]
@@ -340,7 +348,7 @@ async fn a_higher_priority_goes_first_and_of_one_priority_the_older() {
         assert_eq!(outcomes(queue.owner(), 5).await.len(), 5);
         let depths = queue.owner().depths().await.unwrap();
         assert!(depths.iter().all(|depth| &*depth.queue == "default" && depth.waiting == 0), "{depths:?}");
-        assert_eq!(queue.owner().held().await.unwrap().len(), 5, "until they are acknowledged");
+        assert_eq!(queue.owner().held(&all_partitions()).await.unwrap().len(), 5, "until they are acknowledged");
     }
 }
 

@@ -12,7 +12,7 @@ use stepwell::service::ports::{AttemptKey, Dispatcher, TaskSource};
 use stepwell::service::{Handlers, TaskContext, TaskError, TaskHandler};
 use stepwell::worker::{self, Pool};
 
-use crate::queue::{Queue, claim, key, outcome, outcomes, receipts, task};
+use crate::queue::{Queue, all_partitions, claim, key, outcome, outcomes, receipts, task};
 use crate::support::redis::Redis;
 
 /// Waits for what must come, and does not wait for ever.
@@ -29,6 +29,14 @@ async fn lapsed(owner: &dyn Dispatcher) -> Vec<AttemptKey> {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Waits for the loss of a task, and acknowledges it.
+async fn lost(queue: &Queue, n: u128) {
+    let told = soon(outcomes(queue.owner(), 1)).await;
+    assert!(told[0].outcome.is_loss());
+    assert_eq!(told[0].outcome.execution, task(n).execution);
+    queue.owner().ack(receipts(&told)).await.unwrap();
 }
 
 /// Says that what a worker holds is alive, until it is dropped.
@@ -67,7 +75,7 @@ async fn an_outcome_that_is_not_acknowledged_is_delivered_to_the_next_owner() {
     drop(queue);
 
     let next = Queue::redis(options).await;
-    assert_eq!(next.owner().held().await.unwrap(), HashSet::from([key(&task(2))]));
+    assert_eq!(next.owner().held(&all_partitions()).await.unwrap(), HashSet::from([key(&task(2))]));
     assert_eq!(soon(outcomes(next.owner(), 1)).await[0].outcome, outcome(&task(2)));
 }
 
@@ -81,8 +89,9 @@ async fn the_claim_of_a_dead_worker_lapses_and_that_of_a_live_one_does_not() {
     let _beats = Beats::of(alive.clone(), &claim(&*alive, 1).await);
     drop(dead);
     assert_eq!(soon(lapsed(queue.owner())).await, [key(&task(1))]);
-    assert_eq!(queue.owner().held().await.unwrap(), HashSet::from([key(&task(2))]), "what lapsed is taken away");
     assert_eq!(queue.owner().lapsed().await.unwrap(), []);
+    lost(&queue, 1).await;
+    assert_eq!(queue.owner().held(&all_partitions()).await.unwrap(), HashSet::from([key(&task(2))]));
 }
 
 #[tokio::test]
@@ -94,7 +103,8 @@ async fn a_lapsed_claim_that_is_released_late_does_not_come_back() {
     let claims = claim(&*slow, 1).await;
     soon(lapsed(queue.owner())).await;
     slow.release(claims).await.unwrap();
-    assert_eq!(queue.owner().held().await.unwrap(), HashSet::new());
+    lost(&queue, 1).await;
+    assert_eq!(queue.owner().held(&all_partitions()).await.unwrap(), HashSet::new());
 }
 
 #[tokio::test]
@@ -107,7 +117,7 @@ async fn a_flush_changes_the_nonce_and_work_goes_on() {
     let nonce = queue.owner().nonce().await.unwrap();
 
     let _: () = redis::cmd("FLUSHALL").query_async(&mut redis.connection().await).await.unwrap();
-    assert_eq!(queue.owner().held().await.unwrap(), HashSet::new());
+    assert_eq!(queue.owner().held(&all_partitions()).await.unwrap(), HashSet::new());
     assert_ne!(queue.owner().nonce().await.unwrap(), nonce);
 
     // The worker still has its claim; both it and what is dispatched again come through.
@@ -141,7 +151,7 @@ async fn a_server_that_was_restarted_has_another_nonce() {
         };
         assert!(soon(changed).await);
         let held = if keep { HashSet::from([key(&task(1))]) } else { HashSet::new() };
-        assert_eq!(queue.owner().held().await.unwrap(), held);
+        assert_eq!(queue.owner().held(&all_partitions()).await.unwrap(), held);
     }
 }
 

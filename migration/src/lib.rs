@@ -18,6 +18,7 @@ mod m0003_partitions;
 mod m0004_waits;
 mod m0005_events;
 mod m0006_limits;
+mod m0007_nodes;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_waits::Migration),
             Box::new(m0005_events::Migration),
             Box::new(m0006_limits::Migration),
+            Box::new(m0007_nodes::Migration),
         ]
     }
 }

@@ -36,6 +36,8 @@ struct Record {
     wake_at: Option<Timestamp>,
     /// Of one that was stopped: whether nobody knows if it had its effect.
     unknown: Option<bool>,
+    /// The child that it started.
+    child: Option<ExecutionId>,
 }
 
 impl Recorded {
@@ -65,6 +67,11 @@ impl Recorded {
         self.get(path, attempt)?.unknown
     }
 
+    /// The child that was started there.
+    pub fn child(&self, path: &StepPath, attempt: Attempt) -> Option<ExecutionId> {
+        self.get(path, attempt)?.child
+    }
+
     fn of(rows: &[StepRow]) -> Self {
         let entry = |row: &StepRow| {
             let stopped = row.status == StepStatus::Cancelled;
@@ -72,6 +79,7 @@ impl Recorded {
                 output: row.output.clone().filter(|_| row.status == StepStatus::Completed),
                 wake_at: row.wake_at,
                 unknown: stopped.then(|| row.error.as_ref().is_some_and(|error| error.unknown)),
+                child: row.child(),
             };
             ((row.path.clone(), row.attempt), record)
         };

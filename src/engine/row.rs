@@ -217,6 +217,13 @@ pub struct StepRow {
     pub completed_at: Option<Timestamp>,
 }
 
+impl StepRow {
+    /// The child execution that it started, where it is of a step that starts one.
+    pub fn child(&self) -> Option<ExecutionId> {
+        self.input.as_ref()?.get("execution_id")?.as_str()?.parse().ok().map(ExecutionId)
+    }
+}
+
 /// How much an entry of the log matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -130,7 +130,9 @@ impl Machine<'_> {
             Some((expr, other)) => return Err(super::scope::wrong_type(expr, "a version's number", &other)),
         };
         let path = self.path_of(place);
-        let child = self.state.start.id.child(&self.child_path(&path, attempt));
+        // A row that tells of it has the last word: how ids are derived may change.
+        let recorded = self.state.recorded.child(&path, attempt);
+        let child = recorded.unwrap_or_else(|| self.state.start.id.child(&self.child_path(&path, attempt)));
         let detached = matches!(&self.plan.node(place.node).kind, NodeKind::Step(step)
             if matches!(step.action, Action::Child { detached: true, .. }));
         Ok(ChildStart { path, attempt, child, workflow, version, input, detached, depth })

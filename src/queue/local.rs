@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing here outlives the process, and nothing here waits while it holds the lock.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::engine::{StepError, code};
+use crate::ids::{Epoch, PartitionId};
 use crate::service::ports::{
     AttemptKey, Claimed, Delivered, Dispatcher, QueueDepth, QueueError, Receipt, Task, TaskOutcome, TaskSource,
 };
@@ -34,9 +35,11 @@ struct State {
     /// Every task that was dispatched and whose outcome is not acknowledged, by its number.
     held: HashMap<u64, Held>,
     outcomes: VecDeque<Delivered>,
-    /// Claims of sources that are gone.
+    /// Claims of sources that are gone, and nobody has asked for yet.
     lapsed: Vec<AttemptKey>,
     sources: Vec<Arc<Subscription>>,
+    /// The partitions whose outcomes are wanted; none while nobody has said so.
+    followed: Option<BTreeSet<PartitionId>>,
 }
 
 struct Waiting {
@@ -222,12 +225,46 @@ impl State {
         any
     }
 
+    fn follows(&self, partition: PartitionId) -> bool {
+        self.followed.as_ref().is_none_or(|followed| followed.contains(&partition))
+    }
+
+    /// Forgets what is of partitions that nobody here follows: their owner finds it lost, and does it again.
+    fn forget_others(&mut self) {
+        let others: HashMap<u64, AttemptKey> = self
+            .held
+            .iter()
+            .filter(|(_, held)| !self.follows(held.key.execution.partition()))
+            .map(|(id, held)| (*id, held.key.clone()))
+            .collect();
+        if others.is_empty() {
+            return;
+        }
+        // What is claimed is told to stop; its outcome finds nobody.
+        self.stop(&others.values().cloned().collect());
+        self.outcomes.retain(|delivered| delivered.receipt.as_ref().and_then(id_of).is_none_or(|id| !others.contains_key(&id)));
+        self.held.retain(|id, _| !others.contains_key(id));
+    }
+
     fn cancel(&mut self, id: u64) {
         let Some(held) = self.held.get_mut(&id) else { return };
         held.at = Place::Done;
         let AttemptKey { execution, path, attempt } = held.key.clone();
         let result = Err(StepError::fatal(code::CANCELLED, "stopped before a worker took it"));
         let outcome = TaskOutcome { execution, path, attempt, result, took_us: 0, logs: Vec::new() };
+        self.deliver(id, outcome);
+    }
+
+    /// Its worker is gone.
+    fn lose(&mut self, id: u64) {
+        let Some(held) = self.held.get_mut(&id) else { return };
+        held.at = Place::Done;
+        let key = held.key.clone();
+        self.lapsed.push(key.clone());
+        self.deliver(id, TaskOutcome::lost(key));
+    }
+
+    fn deliver(&mut self, id: u64, outcome: TaskOutcome) {
         self.outcomes.push_back(Delivered { outcome, receipt: Some(Receipt(id.to_string().into())) });
     }
 }
@@ -245,6 +282,12 @@ impl Dispatcher for LocalQueue {
         }
         state.wake(&queues);
         Ok(())
+    }
+
+    fn follow(&self, leases: &[(PartitionId, Epoch)]) {
+        let mut state = lock(&self.state);
+        state.followed = Some(leases.iter().map(|(partition, _)| *partition).collect());
+        state.forget_others();
     }
 
     async fn outcomes(&self, max: usize) -> Result<Vec<Delivered>, QueueError> {
@@ -283,8 +326,11 @@ impl Dispatcher for LocalQueue {
         Ok(std::mem::take(&mut lock(&self.state).lapsed))
     }
 
-    async fn held(&self) -> Result<HashSet<AttemptKey>, QueueError> {
-        Ok(lock(&self.state).held.values().map(|held| held.key.clone()).collect())
+    async fn held(&self, partitions: &[PartitionId]) -> Result<HashSet<AttemptKey>, QueueError> {
+        let partitions: BTreeSet<PartitionId> = partitions.iter().copied().collect();
+        let state = lock(&self.state);
+        let keys = state.held.values().map(|held| &held.key);
+        Ok(keys.filter(|key| partitions.contains(&key.execution.partition())).cloned().collect())
     }
 
     async fn nonce(&self) -> Result<u64, QueueError> {
@@ -338,6 +384,10 @@ impl TaskSource for LocalSource {
     async fn complete(&self, outcomes: Vec<(TaskOutcome, Receipt)>) -> Result<(), QueueError> {
         let mut state = lock(&self.queue.state);
         for (outcome, receipt) in outcomes {
+            if !state.follows(outcome.execution.partition()) {
+                id_of(&receipt).and_then(|id| state.held.remove(&id));
+                continue;
+            }
             if let Some(held) = id_of(&receipt).and_then(|id| state.held.get_mut(&id)) {
                 held.at = Place::Done;
             }
@@ -388,10 +438,7 @@ impl Drop for LocalSource {
         state.sources.retain(|source| source.id != self.subscription.id);
         let mut claims: Vec<u64> = state.held.iter().filter(|(_, held)| held.at == mine).map(|(id, _)| *id).collect();
         claims.sort_unstable();
-        for id in claims {
-            if let Some(held) = state.held.remove(&id) {
-                state.lapsed.push(held.key);
-            }
-        }
+        claims.into_iter().for_each(|id| state.lose(id));
+        self.queue.delivered.notify_one();
     }
 }

@@ -3,11 +3,13 @@
 //! Invariant: nothing here is done before the commit of its cause, and nothing here is needed for the truth: all of it can
 //! be derived from the rows again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use crate::engine::{Event, Stop};
+use crate::ids::PartitionId;
 use crate::service::ports::{AttemptKey, CrashPoint, Progress, Receipt, Started, Task};
 
 use super::committer::Written;
@@ -66,6 +68,8 @@ impl Actor {
             }
             self.shared.pass(CrashPoint::AfterAck).await;
             self.meters.count(&written);
+            // What is acted upon may be taken over by another.
+            written.barriers.clear();
         }
     }
 
@@ -74,7 +78,9 @@ impl Actor {
         let queue = &self.shared.ports.queue;
         self.shared.gate.stop(orders.stops.iter());
         if !orders.resend.is_empty() {
-            match queue.held().await {
+            let partitions: BTreeSet<PartitionId> =
+                orders.resend.iter().map(|gated| gated.task.execution.partition()).collect();
+            match queue.held(&Vec::from_iter(partitions)).await {
                 Ok(held) => {
                     for task in orders.resend.drain(..).filter(|task| !held.contains(&task.key())) {
                         if task.once {

@@ -22,7 +22,7 @@ pub(super) struct Rows {
 
 impl Rows {
     /// Takes the rows out of a turn.
-    pub fn add(&mut self, turn: &mut Turn, epoch: Epoch) {
+    pub fn add(&mut self, turn: &mut Turn) {
         let Effects { execution, steps, logs, controls, caches, .. } = &mut turn.effects;
         if let Some(start) = turn.start.take() {
             self.starts.insert(turn.execution, self.commit.starts.len());
@@ -42,7 +42,7 @@ impl Rows {
         self.commit.controls.append(controls);
         self.commit.deliveries.extend(turn.delivery.take());
         self.commit.caches.extend(caches.drain(..).map(|write| (turn.execution, write)));
-        self.lease(turn.partition, epoch);
+        self.lease(turn.partition, turn.epoch);
     }
 
     fn add_step(&mut self, row: StepRow) {
@@ -61,6 +61,11 @@ impl Rows {
         if !self.commit.leases.iter().any(|(known, _)| *known == partition) {
             self.commit.leases.push((partition, epoch));
         }
+    }
+
+    /// Whether these rows prove another epoch of a partition: what was decided under this one is of another commit.
+    pub fn proves_another(&self, partition: PartitionId, epoch: Epoch) -> bool {
+        self.commit.leases.iter().any(|(known, proved)| *known == partition && *proved != epoch)
     }
 
     /// Whether there is nothing to write.

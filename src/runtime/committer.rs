@@ -17,6 +17,7 @@ use crate::service::ports::{Commit, Committed, CrashPoint, RuntimeError, StoreEr
 use super::backoff::Backoff;
 use super::commit::Rows;
 use super::message::{Cause, Decided, Inbound, Job, Then, Turn, What};
+use super::ownership::Lease;
 use super::shared::{IdMap, Shared};
 use super::timers::until;
 
@@ -40,12 +41,16 @@ pub(super) struct Written {
     pub rows: Rows,
     /// Executions whose rows were left out, since their start was refused.
     pub refused: IdMap<ExecutionId, ()>,
+    /// Dropped once all of this, and what came before, is acted upon.
+    pub barriers: Vec<mpsc::Sender<()>>,
 }
 
 /// The turns of a commit.
+#[derive(Default)]
 struct Batch {
     turns: Vec<Turn>,
     rows: Rows,
+    barriers: Vec<mpsc::Sender<()>>,
 }
 
 impl Committer {
@@ -70,7 +75,7 @@ impl Committer {
                 self.waiting.extend(taken.drain(..));
             }
             let batch = self.batch();
-            if !batch.turns.is_empty() {
+            if !(batch.turns.is_empty() && batch.barriers.is_empty()) {
                 self.write(batch).await;
             }
             self.publish();
@@ -79,7 +84,7 @@ impl Committer {
 
     /// The next commit: what waits, up to its bound.
     fn batch(&mut self) -> Batch {
-        let mut batch = Batch { turns: Vec::with_capacity(self.waiting.len()), rows: Rows::default() };
+        let mut batch = Batch { turns: Vec::with_capacity(self.waiting.len()), ..Batch::default() };
         let mut bytes = 0;
         while bytes < self.shared.options.commit_bytes
             && let Some(decided) = self.waiting.pop_front()
@@ -89,17 +94,24 @@ impl Committer {
                     self.poisoned.remove(&id);
                     continue;
                 }
+                Decided::Barrier(barrier) => {
+                    batch.barriers.push(barrier);
+                    continue;
+                }
+                Decided::Turn(turn) if batch.rows.proves_another(turn.partition, turn.epoch) => {
+                    self.waiting.push_front(Decided::Turn(turn));
+                    break;
+                }
                 Decided::Turn(turn) => *turn,
             };
             self.took(&turn);
-            match self.shared.ownership.epoch(turn.partition) {
-                Some(epoch) if !self.poisoned.contains_key(&turn.execution) => {
-                    bytes += turn.bytes;
-                    batch.rows.add(&mut turn, epoch);
-                    batch.turns.push(turn);
-                }
-                Some(_) => self.undo(turn, true),
-                None => self.undo(turn, false),
+            let is_ours = self.shared.ownership.proof(turn.partition) == Some(turn.epoch);
+            if is_ours && !self.poisoned.contains_key(&turn.execution) {
+                bytes += turn.bytes;
+                batch.rows.add(&mut turn);
+                batch.turns.push(turn);
+            } else {
+                self.undo(turn);
             }
         }
         batch
@@ -125,17 +137,17 @@ impl Committer {
 
     /// Hands on what is written; what was left out of the commit is undone.
     fn settle(&mut self, batch: Batch, committed: Committed) {
-        let Batch { mut turns, rows } = batch;
+        let Batch { mut turns, rows, barriers } = batch;
         if !committed.fenced.is_empty() {
-            self.lose(&committed.fenced);
+            self.lose(&committed.fenced, &rows.commit.leases);
             let lost: Vec<Turn> = turns.extract_if(.., |turn| committed.fenced.contains(&turn.partition)).collect();
-            lost.into_iter().for_each(|turn| self.undo(turn, false));
+            lost.into_iter().for_each(|turn| self.undo(turn));
         }
         let mut refused = IdMap::default();
         if !committed.existing.is_empty() {
             (turns, refused) = self.drop_refused(turns, committed.existing);
         }
-        let _ = self.done.send(Written { turns, rows, refused });
+        let _ = self.done.send(Written { turns, rows, refused, barriers });
     }
 
     /// Starts that were refused, since one of their key or id is there: their callers get that one, and what is in memory
@@ -159,7 +171,7 @@ impl Committer {
                     let _ = answer.send(Ok(crate::service::ports::Started::Existing(there)));
                 }
             } else if refused.contains_key(&id) {
-                self.undo(turn, true);
+                self.undo(turn);
             } else {
                 kept.push(turn);
             }
@@ -170,7 +182,7 @@ impl Committer {
     /// Writes each execution's part by itself, and gives up those that the database does not take.
     async fn write_apart(&mut self, batch: Batch, error: &StoreError) {
         tracing::error!(%error, "a commit was refused; writing each execution's part by itself");
-        let Batch { turns, rows } = batch;
+        let Batch { turns, rows, barriers } = batch;
         let mut by_execution: Vec<(ExecutionId, Vec<Turn>)> = Vec::new();
         let mut at: IdMap<ExecutionId, usize> = IdMap::default();
         for turn in turns {
@@ -181,7 +193,7 @@ impl Committer {
             }
         }
         for (id, turns) in by_execution {
-            let part = Batch { turns, rows: rows.of(id) };
+            let part = Batch { turns, rows: rows.of(id), barriers: Vec::new() };
             match self.shared.ports.store.commit(&part.rows.commit).await {
                 Ok(committed) => self.settle(part, committed),
                 Err(StoreError::Unavailable(reason)) => self.give_up(part, &reason).await,
@@ -191,6 +203,7 @@ impl Committer {
                 }
             }
         }
+        self.settle(Batch { barriers, ..Batch::default() }, Committed::default());
     }
 
     /// It is not known whether the commit was done. Waits until the database answers, turning away what comes meanwhile,
@@ -208,7 +221,7 @@ impl Committer {
             let probe = Commit { leases: self.shared.ownership.leases(), ..Commit::default() };
             match self.shared.ports.store.commit(&probe).await {
                 Ok(committed) => {
-                    self.lose(&committed.fenced);
+                    self.lose(&committed.fenced, &probe.leases);
                     return self.read_again(dropped);
                 }
                 Err(error) => {
@@ -228,6 +241,7 @@ impl Committer {
         for decided in arrived {
             match decided {
                 Decided::Cleared(id) => drop(self.poisoned.remove(&id)),
+                Decided::Barrier(barrier) => drop(barrier),
                 Decided::Turn(mut turn) => {
                     self.took(&turn);
                     tell_unavailable(&mut turn);
@@ -256,15 +270,13 @@ impl Committer {
         for turn in &dropped {
             self.poison(turn.execution, Then::Reload);
         }
-        for turn in dropped {
-            let feed = self.shared.ownership.epoch(turn.partition).is_some();
-            self.undo(turn, feed);
-        }
+        dropped.into_iter().for_each(|turn| self.undo(turn));
     }
 
-    /// Drops a turn: its caller is told, and its cause is fed to its shard again.
-    fn undo(&mut self, mut turn: Turn, feed: bool) {
+    /// Drops a turn: its caller is told, and its cause is fed to its shard again. What is not served here is its owner's.
+    fn undo(&mut self, mut turn: Turn) {
         tell_unavailable(&mut turn);
+        let feed = self.shared.ownership.epoch(turn.partition).is_some();
         let Turn { execution, shard, cause, permit, .. } = turn;
         let what = match cause {
             Cause::Outcome(delivered) => Some(What::Outcome(delivered)),
@@ -284,16 +296,17 @@ impl Committer {
         }
     }
 
-    fn lose(&self, fenced: &[PartitionId]) {
+    /// Gives up the partitions whose proof failed.
+    fn lose(&self, fenced: &[PartitionId], proved: &[Lease]) {
         if fenced.is_empty() {
             return;
         }
-        tracing::error!(
+        tracing::warn!(
             partitions = fenced.len(),
             "another process has taken partitions; this one stops acting for them"
         );
-        self.shared.ownership.lose(fenced);
-        self.shared.broadcast(|| Inbound::Fenced);
+        let lost: Vec<Lease> = proved.iter().filter(|(partition, _)| fenced.contains(partition)).copied().collect();
+        self.shared.lose(&lost);
     }
 
     fn took(&mut self, turn: &Turn) {

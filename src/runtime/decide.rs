@@ -100,6 +100,7 @@ impl Live {
         Turn {
             execution: self.id,
             partition: self.partition,
+            epoch: self.epoch,
             workflow: self.workflow.clone(),
             shard: 0,
             ticket: 0,
@@ -182,6 +183,9 @@ fn row_bytes(row: &StepRow) -> usize {
 /// A worker's outcome as an event: its claim and the times of its log on this node's clock.
 fn outcome_event(delivered: &Delivered, now: Timestamp) -> Event {
     let outcome = &delivered.outcome;
+    if outcome.is_loss() {
+        return Event::Lost { path: outcome.path.clone(), attempt: outcome.attempt };
+    }
     let started_at = earlier(now, std::time::Duration::from_micros(outcome.took_us));
     let mut logs = outcome.logs.clone();
     for entry in &mut logs {

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, oneshot};
@@ -93,7 +92,7 @@ impl Post {
     /// Takes a letter in; gives it back where nothing of its name is being worked on.
     fn take(&mut self, letter: Letter) -> Option<Letter> {
         if let Letter::Look(name) = &letter
-            && !self.shared.recovered.load(Ordering::Acquire)
+            && !self.shared.recoveries.are_over()
         {
             self.later.insert(name.clone());
             return None;
@@ -120,7 +119,7 @@ impl Post {
 
     /// What was put off until all is read, once it is.
     fn looks(&mut self) -> Vec<Letter> {
-        if self.later.is_empty() || !self.shared.recovered.load(Ordering::Acquire) {
+        if self.later.is_empty() || !self.shared.recoveries.are_over() {
             return Vec::new();
         }
         let names = std::mem::take(&mut self.later);

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::engine::{Event, LogEntry, LogLevel, Outcome, Rate};
 use crate::expr::{Timestamp, Value};
+use crate::ids::PartitionId;
 use crate::service::ports::{AttemptKey, Task};
 
 use super::message::{Inbound, Job};
@@ -81,6 +82,11 @@ impl Entrance {
         keys.for_each(|key| {
             inside.remove(key);
         });
+    }
+
+    /// Forgets the attempts of partitions that are another's.
+    pub fn forget(&self, is_gone: impl Fn(PartitionId) -> bool) {
+        self.inside().retain(|key| !is_gone(key.execution.partition()));
     }
 
     /// Lets a task out; false where it was stopped meanwhile.

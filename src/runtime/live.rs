@@ -7,7 +7,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::engine::{ExecutionState, Start};
 use crate::expr::Timestamp;
-use crate::ids::{ExecutionId, PartitionId, WorkflowId};
+use crate::ids::{Epoch, ExecutionId, PartitionId, WorkflowId};
 use crate::plan::Plan;
 use crate::service::model::{Execution, Parent};
 
@@ -18,6 +18,8 @@ use super::slots::SlotOf;
 pub(super) struct Live {
     pub id: ExecutionId,
     pub partition: PartitionId,
+    /// The epoch of the partition under which it is here.
+    pub epoch: Epoch,
     pub workflow: Arc<str>,
     pub workflow_id: WorkflowId,
     pub plan: Arc<Plan>,
@@ -37,25 +39,33 @@ pub(super) struct Live {
 
 impl Live {
     /// An execution that starts.
-    pub fn starting(execution: &Execution, plan: Arc<Plan>, parent: &tracing::Span, now: Timestamp) -> Self {
+    pub fn starting(execution: &Execution, plan: Arc<Plan>, epoch: Epoch, parent: &tracing::Span, now: Timestamp) -> Self {
         let state = ExecutionState::new(&plan, start_of(execution));
         let span = tracing::info_span!(
             parent: parent, "execution", id = %execution.id, workflow = %execution.workflow_name
         );
-        Self::new(execution, plan, state, span, now)
+        Self::new(execution, plan, state, epoch, span, now)
     }
 
     /// An execution that was read from its rows.
-    pub fn loaded(loaded: Loaded, now: Timestamp) -> Self {
+    pub fn loaded(loaded: Loaded, epoch: Epoch, now: Timestamp) -> Self {
         let Loaded { execution, plan, state, .. } = loaded;
         let span = tracing::info_span!("execution", id = %execution.id, workflow = %execution.workflow_name);
-        Self::new(&execution, plan, state, span, now)
+        Self::new(&execution, plan, state, epoch, span, now)
     }
 
-    fn new(execution: &Execution, plan: Arc<Plan>, state: ExecutionState, span: tracing::Span, now: Timestamp) -> Self {
+    fn new(
+        execution: &Execution,
+        plan: Arc<Plan>,
+        state: ExecutionState,
+        epoch: Epoch,
+        span: tracing::Span,
+        now: Timestamp,
+    ) -> Self {
         Self {
             id: execution.id,
             partition: execution.id.partition(),
+            epoch,
             workflow: execution.workflow_name.clone(),
             workflow_id: execution.workflow,
             slot: SlotOf::of(execution, &plan),

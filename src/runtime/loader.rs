@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::engine::{StepRow, StepStatus, replay};
-use crate::ids::ExecutionId;
+use crate::ids::{Epoch, ExecutionId};
 use crate::plan::{Plan, PlanHash};
 use crate::service::model::History;
 use crate::service::ports::{CrashPoint, StoreResult};
@@ -16,6 +16,7 @@ use crate::service::ports::{CrashPoint, StoreResult};
 use super::backoff::Backoff;
 use super::live::start_of;
 use super::message::{Found, Inbound, Loaded};
+use super::recovery::{Held, Stage};
 use super::shared::{IdMap, Shared};
 
 /// How many executions are read at once.
@@ -24,10 +25,11 @@ const BATCH: usize = 256;
 /// How many plans are kept; past it all are dropped, and read again as they are needed.
 const MAX_PLANS: usize = 256;
 
-/// An execution that a shard asks for.
+/// An execution that a shard asks for, under the epoch of its partition.
 pub(super) struct Wanted {
     pub id: ExecutionId,
     pub shard: usize,
+    pub epoch: Epoch,
 }
 
 /// The loader.
@@ -35,39 +37,58 @@ pub(super) struct Loader {
     shared: Arc<Shared>,
     wanted: mpsc::UnboundedReceiver<Wanted>,
     plans: HashMap<PlanHash, Arc<Plan>>,
+    /// What waits until it is known what the queue holds of its partition.
+    waiting: Vec<Wanted>,
 }
 
 impl Loader {
     pub fn new(shared: Arc<Shared>, wanted: mpsc::UnboundedReceiver<Wanted>) -> Self {
-        Self { shared, wanted, plans: HashMap::new() }
+        Self { shared, wanted, plans: HashMap::new(), waiting: Vec::new() }
     }
 
     /// Runs until the node ends.
     pub async fn run(mut self) {
-        self.ask_what_is_held().await;
         let mut batch = Vec::with_capacity(BATCH);
-        while self.wanted.recv_many(&mut batch, BATCH).await > 0 {
-            let histories = self.read(&batch).await;
-            self.shared.pass(CrashPoint::AfterLoad).await;
-            for (Wanted { id, shard }, history) in batch.drain(..).zip(histories) {
-                let found = match history {
-                    Some((history, plan)) => fold(history, plan),
-                    None => Found::Nothing,
-                };
-                self.shared.send(shard, Inbound::Loaded { id, found });
+        let mut recoveries = self.shared.recoveries.changes();
+        loop {
+            tokio::select! {
+                biased;
+                count = self.wanted.recv_many(&mut batch, BATCH) => if count == 0 { return },
+                _ = recoveries.changed() => batch.append(&mut self.waiting),
+            }
+            let (ready, held): (Vec<Wanted>, Vec<Option<Held>>) =
+                batch.drain(..).filter_map(|wanted| self.sort(wanted)).unzip();
+            if !ready.is_empty() {
+                self.load(ready, held).await;
             }
         }
     }
 
-    /// Before anything is read: what the queue still holds of the process before this one. The rest of it is lost.
-    async fn ask_what_is_held(&self) {
-        let mut backoff = Backoff::new();
-        loop {
-            match self.shared.ports.queue.held().await {
-                Ok(held) => return drop(self.shared.held.set(held)),
-                Err(error) => tracing::warn!(%error, "the recovery waits for the queue"),
+    /// What can be read now, with what the queue held of it where it is being recovered. The rest waits, or is no longer ours.
+    fn sort(&mut self, wanted: Wanted) -> Option<(Wanted, Option<Held>)> {
+        let partition = wanted.id.partition();
+        if self.shared.ownership.proof(partition) != Some(wanted.epoch) {
+            return None;
+        }
+        match self.shared.recoveries.stage(partition) {
+            Stage::Over => Some((wanted, None)),
+            Stage::Reading(held) => Some((wanted, Some(held))),
+            Stage::Asking => {
+                self.waiting.push(wanted);
+                None
             }
-            backoff.wait(&*self.shared.ports.clock).await;
+        }
+    }
+
+    async fn load(&mut self, wanted: Vec<Wanted>, held: Vec<Option<Held>>) {
+        let histories = self.read(&wanted).await;
+        self.shared.pass(CrashPoint::AfterLoad).await;
+        for ((Wanted { id, shard, epoch }, held), history) in wanted.into_iter().zip(held).zip(histories) {
+            let found = match history {
+                Some((history, plan)) => fold(history, plan),
+                None => Found::Nothing,
+            };
+            self.shared.send(shard, Inbound::Loaded { id, epoch, found, held });
         }
     }
 
@@ -126,5 +147,5 @@ fn stopped_child(row: &StepRow) -> Option<ExecutionId> {
     if row.status != StepStatus::Cancelled {
         return None;
     }
-    row.input.as_ref()?.get("execution_id")?.as_str()?.parse().ok().map(ExecutionId)
+    row.child()
 }

@@ -6,7 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::engine::{ChildStart, Effects, Event, ExecutionState, Refusal};
 use crate::expr::Timestamp;
-use crate::ids::{ExecutionId, PartitionId};
+use crate::ids::{Epoch, ExecutionId, PartitionId};
 use crate::plan::Plan;
 use crate::service::model::{Execution, Parent};
 use crate::service::ports::{AttemptKey, Delivered, DueTimer, RuntimeError, Started, Task};
@@ -14,6 +14,7 @@ use crate::service::waits::{Delivery, SentEvent};
 
 use super::events::Opened;
 use super::gate::Gated;
+use super::recovery::Held;
 use super::slots::SlotOf;
 
 /// Where an answer goes.
@@ -25,16 +26,16 @@ pub(super) enum Inbound {
     Start(Box<StartJob>),
     /// Something for an execution, which is loaded first where it is not in memory.
     Apply { id: ExecutionId, job: Job },
-    /// What the loader found.
-    Loaded { id: ExecutionId, found: Found },
-    /// Executions that were unfinished when the partitions were taken.
+    /// What the loader found, under this epoch of its partition; with what the queue held, where the partition is being recovered.
+    Loaded { id: ExecutionId, epoch: Epoch, found: Found, held: Option<Held> },
+    /// Executions that were unfinished when their partitions were taken.
     Recover { ids: Vec<ExecutionId>, done: mpsc::Sender<()> },
     /// Timers that rows say are due, or soon will be.
     Due(Vec<DueTimer>),
     /// A commit that held this execution failed, or refused it: what is in memory of it is not what is written.
     Discard { id: ExecutionId, then: Then },
-    /// Partitions were lost.
-    Fenced,
+    /// Partitions are no longer served: what is in memory of them goes. `done` closes once what was decided before is acted upon.
+    Moved { done: Option<mpsc::Sender<()>> },
     /// A task was handed to the queue by the gate.
     Sent(AttemptKey),
     /// The queue may have lost what it held, or has (`lost`): send again what it does not hold.
@@ -127,12 +128,16 @@ pub(super) enum Decided {
     Turn(Box<Turn>),
     /// The shard has dropped what it had of this execution: turns from here on are of what it read since.
     Cleared(ExecutionId),
+    /// Dropped once everything before it is acted upon, or has come to nothing.
+    Barrier(mpsc::Sender<()>),
 }
 
 /// What follows from one event: rows to commit, and what to do after.
 pub(super) struct Turn {
     pub execution: ExecutionId,
     pub partition: PartitionId,
+    /// The epoch of the partition under which it was decided.
+    pub epoch: Epoch,
     pub workflow: Arc<str>,
     pub shard: usize,
     /// Its number among the turns of the shard.

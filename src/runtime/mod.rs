@@ -22,6 +22,7 @@ mod clock;
 mod commit;
 mod committer;
 mod decide;
+mod draw;
 mod events;
 mod family;
 mod gate;
@@ -31,7 +32,9 @@ mod loader;
 mod message;
 mod meters;
 mod node;
+mod membership;
 mod ownership;
+mod recovery;
 mod shard;
 mod shared;
 mod slots;
@@ -51,6 +54,9 @@ pub use node::Node;
 pub struct Options {
     /// What the node is called in the database.
     pub owner: String,
+    /// How long this node's leases of partitions last without being renewed, where it is one of several. None where it owns all
+    /// partitions, for as long as nobody else takes them.
+    pub lease: Option<Duration>,
     /// How many shards its executions are spread over; at least 1.
     pub shards: usize,
     /// How many commits may be under way at once; at least 1, at most one for each shard. SQLite has one writer anyway.
@@ -81,6 +87,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             owner: "stepwell".to_owned(),
+            lease: None,
             shards: std::thread::available_parallelism().map_or(1, usize::from).min(4),
             committers: 1,
             commit_events: 1_024,

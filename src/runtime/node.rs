@@ -1,7 +1,7 @@
 //! A node: one process's part in the running of executions. Puts the tasks together, and is the runtime of the use cases.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use crate::engine::{Control, Event};
 use crate::ids::{ExecutionId, PartitionId};
 use crate::plan::Plan;
 use crate::service::model::Execution;
-use crate::service::ports::{Progress, Runtime, RuntimeError, Started};
+use crate::service::ports::{CrashPoint, Entropy, Progress, Runtime, RuntimeError, Started, StoreError};
 use crate::service::waits::{Delivery, SentEvent};
 
 use super::act::Actor;
@@ -23,8 +23,11 @@ use super::events::{Letter, Post};
 use super::family::{self, Versions};
 use super::gate::{Entrance, Gate};
 use super::loader::Loader;
+use super::draw::OwnIds;
+use super::membership::{Membership, Word};
 use super::message::{Inbound, Job, StartJob, What};
 use super::ownership::Ownership;
+use super::recovery::Recoveries;
 use super::shard::{Outlets, Shard};
 use super::shared::Shared;
 use super::slots::Desk;
@@ -34,16 +37,17 @@ use super::{Options, Ports, StartError, inbox, sweep};
 pub struct Node {
     shared: Arc<Shared>,
     versions: Arc<Versions>,
+    words: mpsc::UnboundedSender<Word>,
 }
 
 impl Node {
-    /// Takes the partitions and starts to work: on what is unfinished, and on what comes.
+    /// Takes partitions and starts to work: on what is unfinished, and on what comes. With `Options::lease` it is one of
+    /// several nodes, which share them; it then waits a while for the first to be had.
     ///
     /// # Errors
     /// The database can't give the partitions.
     pub async fn start(options: Options, ports: Ports) -> Result<Arc<Self>, StartError> {
-        let partitions: Vec<PartitionId> = PartitionId::all().collect();
-        let leases = ports.store.partitions_take(&options.owner, &partitions).await?;
+        let lease = options.lease;
         let count = options.shards.max(1);
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
         let (gate, gated) = Entrance::new();
@@ -53,14 +57,13 @@ impl Node {
             gate,
             slots,
             post,
-            ownership: Ownership::new(&leases),
+            ownership: Ownership::new(),
+            recoveries: Recoveries::new(),
             audience: Audience::default(),
             admission: Arc::new(Semaphore::new(options.max_in_flight.max(1))),
             progress: (0..count).map(|_| AtomicU64::new(0)).collect(),
             live: AtomicUsize::new(0),
             shards: inboxes,
-            held: OnceLock::new(),
-            recovered: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             undelivered: AtomicBool::new(false),
             resend: Notify::new(),
@@ -69,7 +72,12 @@ impl Node {
             options,
             ports,
         });
-        if shared.ports.faults.crash(crate::service::ports::CrashPoint::AfterTake) {
+        let (words, told) = mpsc::unbounded_channel();
+        let membership = match lease {
+            Some(lease) => Some(Membership::join(shared.clone(), lease, (words.clone(), told)).await?),
+            None => take_all(&shared).await.map(|()| None)?,
+        };
+        if shared.ports.faults.crash(CrashPoint::AfterTake) {
             return Err(StartError::Died);
         }
         let versions = Arc::new(Versions::default());
@@ -77,7 +85,30 @@ impl Node {
         shared.spawn(Gate::new(shared.clone(), gated).run());
         shared.spawn(Desk::new(shared.clone(), asked).run());
         shared.spawn(Post::new(shared.clone(), letters).run());
-        Ok(Arc::new(Self { shared, versions }))
+        let node = Arc::new(Self { shared, versions, words });
+        if let Some(membership) = membership {
+            node.shared.spawn(membership.run());
+            node.first_partition(lease.unwrap_or_default() * 2).await;
+        }
+        Ok(node)
+    }
+
+    /// Waits until there is a partition to serve, for at most this long.
+    async fn first_partition(&self, at_most: Duration) {
+        let mut changes = self.shared.ownership.changes();
+        let served = async { while self.shared.ownership.served().is_empty() && changes.changed().await.is_ok() {} };
+        tokio::select! {
+            biased;
+            () = served => {}
+            () = self.shared.ports.clock.sleep(at_most) => {
+                tracing::warn!("other nodes hold all partitions; this one stands by");
+            }
+        }
+    }
+
+    /// Fresh ids: those of executions fall in partitions that this node serves, so that it can start them.
+    pub fn entropy(&self) -> Arc<dyn Entropy> {
+        Arc::new(OwnIds { shared: self.shared.clone() })
     }
 
     /// Ends in good order: takes no more starts, writes down what is under way, and lets what is decided be committed, for
@@ -87,7 +118,10 @@ impl Node {
         let clock = self.shared.ports.clock.clone();
         tokio::select! {
             biased;
-            () = self.flush() => {}
+            () = async {
+                self.flush().await;
+                self.leave().await;
+            } => {}
             () = self.shared.killed.cancelled() => {}
             () = clock.sleep(at_most) => tracing::warn!("the drain took too long; what is left is recovered at the next start"),
         }
@@ -109,6 +143,16 @@ impl Node {
         let _ = self.shared.admission.acquire_many(all).await;
     }
 
+    /// Gives its partitions back, where there are other nodes to take them.
+    async fn leave(&self) {
+        if self.shared.options.lease.is_none() {
+            return;
+        }
+        let (answer, left) = oneshot::channel();
+        let _ = self.words.send(Word::Leave(answer));
+        let _ = left.await;
+    }
+
     /// Stops at once, as a crash would.
     pub fn kill(&self) {
         self.shared.killed.cancel();
@@ -121,17 +165,23 @@ impl Node {
     }
 
     /// Waits until another process has taken over partitions of this one, and gives them. This node no longer acts for them.
+    /// Where nodes share the partitions, that ends none of them, and this waits for ever.
     pub async fn fenced(&self) -> Vec<PartitionId> {
-        let mut lost = self.shared.ownership.lost();
-        match lost.wait_for(|lost| !lost.is_empty()).await {
-            Ok(lost) => lost.clone(),
-            Err(_) => Vec::new(),
+        if self.shared.options.lease.is_some() {
+            return std::future::pending().await;
+        }
+        let mut changes = self.shared.ownership.changes();
+        loop {
+            let lost: Vec<_> = PartitionId::all().filter(|one| self.shared.ownership.epoch(*one).is_none()).collect();
+            if !lost.is_empty() || changes.changed().await.is_err() {
+                return lost;
+            }
         }
     }
 
-    /// Whether everything that was unfinished when this node started has been read.
+    /// Whether everything that was unfinished in the partitions of this node has been read.
     pub fn is_recovered(&self) -> bool {
-        self.shared.recovered.load(Ordering::Acquire)
+        self.shared.recoveries.are_over()
     }
 
     /// How many executions are in memory.
@@ -182,6 +232,14 @@ impl Node {
     }
 }
 
+/// Takes every partition, whoever has it.
+async fn take_all(shared: &Arc<Shared>) -> Result<(), StoreError> {
+    let partitions: Vec<PartitionId> = PartitionId::all().collect();
+    let leases = shared.ports.store.partitions_take(&shared.options.owner, &partitions).await?;
+    shared.gain(leases);
+    Ok(())
+}
+
 impl Drop for Node {
     fn drop(&mut self) {
         self.kill();
@@ -208,7 +266,6 @@ fn spawn_all(shared: &Arc<Shared>, versions: &Arc<Versions>, inboxes: Vec<mpsc::
     shared.spawn(Loader::new(shared.clone(), asked).run());
     let (node, versions) = (shared.clone(), versions.clone());
     shared.spawn(async move { family::run(node, versions, requests).await });
-    shared.spawn(sweep::recover(shared.clone()));
     shared.spawn(inbox::run(shared.clone()));
     shared.spawn(sweep::scan_timers(shared.clone()));
     shared.spawn(sweep::watch_queue(shared.clone()));

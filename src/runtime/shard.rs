@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::{Event, ExecutionStatus, TimerTarget};
 use crate::expr::Timestamp;
-use crate::ids::{Attempt, ExecutionId, StepPath};
+use crate::ids::{Attempt, Epoch, ExecutionId, StepPath};
 use crate::service::ports::{AttemptKey, DueTimer, RuntimeError};
 
 use super::events::Letter;
@@ -36,8 +36,9 @@ enum Slot {
 }
 
 /// An execution that is being read.
-#[derive(Default)]
 struct Loading {
+    /// The epoch of its partition under which it is read.
+    epoch: Epoch,
     /// What came for it meanwhile.
     jobs: Vec<Job>,
     /// Whether it was dropped from memory after a failed commit: then an attempt that the queue does not hold was not lost,
@@ -45,6 +46,26 @@ struct Loading {
     discarded: bool,
     /// Held until it is read, so that a recovery knows when it is done with a page.
     recovering: Option<mpsc::Sender<()>>,
+}
+
+impl Loading {
+    fn under(epoch: Epoch) -> Self {
+        Self { epoch, jobs: Vec::new(), discarded: false, recovering: None }
+    }
+
+    fn with(epoch: Epoch, job: Job) -> Self {
+        Self { jobs: vec![job], ..Self::under(epoch) }
+    }
+}
+
+impl Slot {
+    /// The epoch of its partition under which it is here.
+    fn epoch(&self) -> Epoch {
+        match self {
+            Self::Live(live) => live.epoch,
+            Self::Loading(loading) => loading.epoch,
+        }
+    }
 }
 
 /// A dispatched attempt that has no row yet.
@@ -126,11 +147,11 @@ impl Shard {
         match message {
             Inbound::Start(job) => self.start(*job),
             Inbound::Apply { id, job } => self.apply(id, job),
-            Inbound::Loaded { id, found } => self.loaded(id, found),
+            Inbound::Loaded { id, epoch, found, held } => self.loaded(id, epoch, found, held.as_deref()),
             Inbound::Recover { ids, done } => self.recover(ids, &done),
             Inbound::Due(timers) => timers.into_iter().for_each(|due| self.due(due)),
             Inbound::Discard { id, then } => self.discard(id, then),
-            Inbound::Fenced => self.drop_fenced(),
+            Inbound::Moved { done } => self.drop_moved(done),
             Inbound::Sent(key) => self.note_sent(key),
             Inbound::Resend { lost } => self.resend(lost),
             Inbound::Drain(answer) => self.drain(answer),
@@ -144,18 +165,21 @@ impl Shard {
             let why = format!("execution {id} is being started or read; try again");
             return drop(job.answer.send(Err(RuntimeError::Unavailable(why))));
         }
+        let Some(epoch) = self.shared.ownership.epoch(id.partition()) else {
+            return drop(job.answer.send(Err(moved())));
+        };
         let slot = SlotOf::of(&job.execution, &job.plan);
         if slot.is_some() || job.execution.scheduled_at.is_some_and(|at| at > now) {
-            return self.record_pending(job, slot);
+            return self.record_pending(job, slot, epoch);
         }
-        let mut live = Live::starting(&job.execution, job.plan.clone(), &job.span, now);
+        let mut live = Live::starting(&job.execution, job.plan.clone(), epoch, &job.span, now);
         let turn = live.decide_start(job, now);
         self.insert(id, live);
         self.send(id, turn, now);
     }
 
     /// Records an execution whose time, or turn, has not come. Its row is all there is of it until then.
-    fn record_pending(&mut self, job: StartJob, slot: Option<Arc<SlotOf>>) {
+    fn record_pending(&mut self, job: StartJob, slot: Option<Arc<SlotOf>>, epoch: Epoch) {
         let StartJob { mut execution, answer, permit, .. } = job;
         execution.wake_at = execution.scheduled_at;
         let (id, partition) = (execution.id, execution.id.partition());
@@ -163,6 +187,7 @@ impl Shard {
         let turn = Turn {
             execution: id,
             partition,
+            epoch,
             workflow: execution.workflow_name.clone(),
             shard: self.index,
             ticket: self.ticket,
@@ -193,13 +218,17 @@ impl Shard {
             }
             Some(Slot::Loading(loading)) => loading.jobs.push(job),
             None if self.broken.contains(&id) => refuse(job, || unreadable(id)),
-            None => self.load(id, Loading { jobs: vec![job], ..Loading::default() }),
+            None => match self.shared.ownership.epoch(id.partition()) {
+                Some(epoch) => self.load(id, Loading::with(epoch, job)),
+                None => refuse(job, moved),
+            },
         }
     }
 
     fn load(&mut self, id: ExecutionId, loading: Loading) {
+        let epoch = loading.epoch;
         self.slots.insert(id, Slot::Loading(loading));
-        let _ = self.wanted.send(Wanted { id, shard: self.index });
+        let _ = self.wanted.send(Wanted { id, shard: self.index, epoch });
     }
 
     /// Numbers a turn of a live execution, arms its timers and hands it to the committer.
@@ -243,13 +272,15 @@ impl Shard {
         slot
     }
 
-    fn loaded(&mut self, id: ExecutionId, found: Found) {
-        let Some(Slot::Loading(loading)) = self.slots.get_mut(&id) else { return };
-        let loading = std::mem::take(loading);
-        self.slots.remove(&id);
+    fn loaded(&mut self, id: ExecutionId, epoch: Epoch, found: Found, held: Option<&HashSet<AttemptKey>>) {
+        // What was read under an epoch that is over may be old.
+        if !matches!(self.slots.get(&id), Some(Slot::Loading(loading)) if loading.epoch == epoch) {
+            return;
+        }
+        let Some(Slot::Loading(loading)) = self.slots.remove(&id) else { return };
         match found {
-            Found::Execution(loaded) => self.install(id, *loaded, loading),
-            Found::Nothing => loading.jobs.into_iter().for_each(|job| self.drop_job(id, job)),
+            Found::Execution(loaded) => self.install(id, *loaded, loading, held),
+            Found::Nothing => loading.jobs.into_iter().for_each(|job| self.drop_job(id, epoch, job)),
             Found::Broken(reason) => {
                 tracing::error!(execution = %id, reason, "an execution's rows can't be made sense of; it is left alone");
                 self.broken.insert(id);
@@ -259,7 +290,7 @@ impl Shard {
     }
 
     /// A job for an execution that is not there. An outcome is acknowledged, in its turn.
-    fn drop_job(&mut self, id: ExecutionId, job: Job) {
+    fn drop_job(&mut self, id: ExecutionId, epoch: Epoch, job: Job) {
         let Job { what, permit } = job;
         match what {
             What::Control { answer, .. } => drop(answer.send(Err(RuntimeError::NotFound(id)))),
@@ -268,6 +299,7 @@ impl Shard {
                 let turn = Turn {
                     execution: id,
                     partition: id.partition(),
+                    epoch,
                     workflow: "".into(),
                     shard: self.index,
                     ticket: self.ticket,
@@ -293,12 +325,19 @@ impl Shard {
         }
     }
 
-    /// Takes an execution that was read into memory, and goes on from where it stands.
-    fn install(&mut self, id: ExecutionId, mut loaded: Loaded, loading: Loading) {
+    /// Takes an execution that was read into memory, and goes on from where it stands. With what the queue `held` it is one of
+    /// a partition that is being recovered.
+    fn install(
+        &mut self,
+        id: ExecutionId,
+        mut loaded: Loaded,
+        loading: Loading,
+        held: Option<&HashSet<AttemptKey>>,
+    ) {
         let now = self.shared.now();
-        let recovering = !self.shared.recovered.load(Ordering::Acquire);
+        let recovering = held.is_some();
         let stopped = std::mem::take(&mut loaded.stopped);
-        let live = Live::loaded(loaded, now);
+        let live = Live::loaded(loaded, loading.epoch, now);
         for timer in live.state.timers() {
             let alarm = Alarm { due: timer.due, execution: id, target: timer.target };
             self.timers.arm(alarm, now, self.shared.options.horizon);
@@ -321,10 +360,14 @@ impl Shard {
                 let path = path.clone();
                 self.sent.push_back(Sent { at: attempt.since, execution: id, path, attempt: number });
             }
-            if loading.discarded || !recovering || waits {
-                resend = true;
-            } else if !self.held(id, &path, number) {
-                first.push(Job::event(Event::Lost { path, attempt: number }));
+            let key = AttemptKey { execution: id, path, attempt: number };
+            match held {
+                Some(held) if !loading.discarded && !waits => {
+                    if !held.contains(&key) {
+                        first.push(Job::event(Event::Lost { path: key.path, attempt: number }));
+                    }
+                }
+                _ => resend = true,
             }
         }
         if recovering || loading.discarded {
@@ -366,17 +409,16 @@ impl Shard {
         }
     }
 
-    fn held(&self, id: ExecutionId, path: &StepPath, attempt: Attempt) -> bool {
-        let key = AttemptKey { execution: id, path: path.clone(), attempt };
-        self.shared.held.get().is_some_and(|held| held.contains(&key))
-    }
-
     fn recover(&mut self, ids: Vec<ExecutionId>, done: &mpsc::Sender<()>) {
         for id in ids {
             match self.slots.get_mut(&id) {
                 Some(Slot::Live(_)) => {}
                 Some(Slot::Loading(loading)) => loading.recovering = Some(done.clone()),
-                None => self.load(id, Loading { recovering: Some(done.clone()), ..Loading::default() }),
+                None => {
+                    if let Some(epoch) = self.shared.ownership.epoch(id.partition()) {
+                        self.load(id, Loading { recovering: Some(done.clone()), ..Loading::under(epoch) });
+                    }
+                }
             }
         }
     }
@@ -393,7 +435,11 @@ impl Shard {
             Some(Slot::Loading(loading)) if loading.jobs.is_empty() => loading.jobs.push(Job::own(What::Due(due))),
             Some(Slot::Loading(_)) => {}
             None if no_room || self.broken.contains(&id) => {}
-            None => self.load(id, Loading { jobs: vec![Job::own(What::Due(due))], ..Loading::default() }),
+            None => {
+                if let Some(epoch) = self.shared.ownership.epoch(id.partition()) {
+                    self.load(id, Loading::with(epoch, Job::own(What::Due(due))));
+                }
+            }
         }
     }
 
@@ -432,20 +478,28 @@ impl Shard {
             Some(Slot::Loading(loading)) => loading.discarded = true,
             Some(Slot::Live(_)) | None => {
                 self.remove(id);
-                if then == Then::Reload {
-                    self.load(id, Loading { discarded: true, ..Loading::default() });
+                if then == Then::Reload
+                    && let Some(epoch) = self.shared.ownership.epoch(id.partition())
+                {
+                    self.load(id, Loading { discarded: true, ..Loading::under(epoch) });
                 }
             }
         }
     }
 
-    fn drop_fenced(&mut self) {
-        let lost = |id: &ExecutionId| self.shared.ownership.epoch(id.partition()).is_none();
-        let ids: Vec<ExecutionId> = self.slots.keys().copied().filter(lost).collect();
+    /// Drops what is here under an epoch that is not served, or no longer.
+    fn drop_moved(&mut self, done: Option<mpsc::Sender<()>>) {
+        let ownership = &self.shared.ownership;
+        let gone = |id: &ExecutionId, slot: &Slot| ownership.epoch(id.partition()) != Some(slot.epoch());
+        let ids: Vec<ExecutionId> =
+            self.slots.iter().filter(|(id, slot)| gone(id, slot)).map(|(id, _)| *id).collect();
         for id in ids {
             if let Some(Slot::Loading(loading)) = self.remove(id) {
                 loading.jobs.into_iter().for_each(|job| refuse(job, moved));
             }
+        }
+        if let Some(done) = done {
+            let _ = self.decided.send(Decided::Barrier(done));
         }
     }
 

@@ -1,10 +1,10 @@
 //! What the tasks of a node share: the ports, the senders to the shards, and a few counters.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::future::Future;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -13,13 +13,14 @@ use tokio_util::task::TaskTracker;
 use crate::engine::Event;
 use crate::expr::Timestamp;
 use crate::ids::{ExecutionId, PartitionId};
-use crate::service::ports::{AttemptKey, CrashPoint};
+use crate::service::ports::CrashPoint;
 
 use super::audience::Audience;
 use super::events::Letter;
 use super::gate::Entrance;
 use super::message::{Inbound, Job};
-use super::ownership::Ownership;
+use super::ownership::{Lease, Ownership};
+use super::recovery::{self, Recoveries};
 use super::slots::SlotOf;
 use super::{Options, Ports};
 
@@ -59,10 +60,8 @@ pub(super) struct Shared {
     /// The inboxes of the shards. Unbounded: what comes from outside is bounded by `admission`, and what the node tells
     /// itself must never wait for itself.
     pub shards: Vec<mpsc::UnboundedSender<Inbound>>,
-    /// What the queue held when this process took its partitions. An attempt of before that is not in it is lost.
-    pub held: OnceLock<HashSet<AttemptKey>>,
-    /// Whether everything that was unfinished when the partitions were taken has been read.
-    pub recovered: AtomicBool,
+    /// The recoveries of partitions that were taken.
+    pub recoveries: Recoveries,
     pub draining: AtomicBool,
     /// Whether a dispatch failed, so that what is outstanding is to be compared with what the queue holds.
     pub undelivered: AtomicBool,
@@ -87,6 +86,23 @@ impl Shared {
     /// The shard of a partition.
     pub fn shard_of(&self, partition: PartitionId) -> usize {
         usize::from(partition.0) % self.shards.len()
+    }
+
+    /// Owns partitions from now on, and recovers them.
+    pub fn gain(self: &Arc<Self>, leases: Vec<Lease>) {
+        self.recoveries.begin(&leases);
+        self.ownership.gain(&leases);
+        self.ports.queue.follow(&self.ownership.leases());
+        self.spawn(recovery::recover(self.clone(), leases));
+    }
+
+    /// Drops partitions that are another's, as far as they are owned under these epochs.
+    pub fn lose(&self, leases: &[Lease]) {
+        self.ownership.lose(leases);
+        self.recoveries.forget(leases);
+        self.gate.forget(|partition| self.ownership.epoch(partition).is_none());
+        self.ports.queue.follow(&self.ownership.leases());
+        self.broadcast(|| Inbound::Moved { done: None });
     }
 
     /// Sends to the shard of an execution. A node that has ended drops it.

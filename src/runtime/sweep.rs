@@ -3,68 +3,22 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::engine::Event;
-use crate::ids::ExecutionId;
-use crate::service::ports::{AttemptKey, DueTimer, QueueError};
+use crate::service::ports::{DueTimer, QueueError};
 
 use super::backoff::Backoff;
-use super::message::{Inbound, Job};
+use super::message::Inbound;
 use super::shared::Shared;
 use super::timers::later;
 
 /// How many timers are read at once.
 const TIMERS: usize = 1_024;
 
-/// How many unfinished executions are asked for at once.
-const PAGE: usize = 512;
-
-/// Reads everything that was unfinished when the partitions were taken, page by page, through the shards.
-pub(super) async fn recover(shared: Arc<Shared>) {
-    let (mut after, mut count) = (None, 0);
-    let mut backoff = Backoff::new();
-    let partitions = shared.ownership.owned();
-    loop {
-        let page = match shared.ports.store.executions_unfinished(&partitions, after, PAGE).await {
-            Ok(page) => page,
-            Err(error) => {
-                tracing::warn!(%error, "the recovery can't read; trying again");
-                backoff.wait(&*shared.ports.clock).await;
-                continue;
-            }
-        };
-        backoff = Backoff::new();
-        let Some(last) = page.last().copied() else { break };
-        after = Some(last);
-        count += page.len();
-        load_page(&shared, page).await;
-    }
-    shared.recovered.store(true, Ordering::Release);
-    tracing::info!(executions = count, "recovered");
-}
-
-/// Has the shards load a page, and waits until they have.
-async fn load_page(shared: &Shared, page: Vec<ExecutionId>) {
-    let (done, mut loaded) = tokio::sync::mpsc::channel::<()>(1);
-    let mut by_shard: Vec<Vec<ExecutionId>> = vec![Vec::new(); shared.shards.len()];
-    for id in page {
-        if let Some(ids) = by_shard.get_mut(shared.shard_of(id.partition())) {
-            ids.push(id);
-        }
-    }
-    for (shard, ids) in by_shard.into_iter().enumerate().filter(|(_, ids)| !ids.is_empty()) {
-        shared.send(shard, Inbound::Recover { ids, done: done.clone() });
-    }
-    drop(done);
-    // Nobody says anything: the channel closes with the last of them.
-    let _ = loaded.recv().await;
-}
-
 /// Reads timers from rows until the node ends.
 pub(super) async fn scan_timers(shared: Arc<Shared>) {
     let scan = shared.options.scan;
     loop {
         let before = later(shared.now(), scan * 2);
-        let partitions = shared.ownership.owned();
+        let partitions = shared.ownership.served();
         match shared.ports.store.timers_due(&partitions, before, TIMERS).await {
             Ok(due) => hand_over(&shared, due),
             Err(error) => tracing::warn!(%error, "timers can't be read; trying again"),
@@ -138,14 +92,16 @@ async fn look(shared: &Shared, nonce: &mut Option<u64>) -> Result<(), QueueError
     if changed | shared.undelivered.swap(false, Ordering::AcqRel) {
         shared.broadcast(|| Inbound::Resend { lost: changed });
     }
-    for AttemptKey { execution, path, attempt } in queue.lapsed().await? {
-        shared.apply(execution, Job::event(Event::Lost { path, attempt }));
+    let lapsed = queue.lapsed().await?;
+    if !lapsed.is_empty() {
+        tracing::warn!(claims = lapsed.len(), "workers are gone that held claims");
     }
     measure(shared).await
 }
 
 #[allow(clippy::cast_precision_loss, reason = "gauges are doubles")]
 async fn measure(shared: &Shared) -> Result<(), QueueError> {
+    metrics::gauge!("stepwell_partitions").set(shared.ownership.leases().len() as f64);
     metrics::gauge!("stepwell_live_executions").set(shared.live.load(Ordering::Relaxed) as f64);
     for depth in shared.ports.queue.depths().await? {
         let queue = depth.queue.to_string();

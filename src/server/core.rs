@@ -18,6 +18,10 @@ use crate::worker::{self, Pool};
 
 use super::ServeError;
 
+/// How long a node's leases of partitions last: a process that dies is missed after this time. Much less would take a busy
+/// machine for a dead one.
+const LEASE: Duration = Duration::from_secs(3);
+
 /// Engine, workers and use cases of a process.
 pub struct Core {
     database: Arc<Database>,
@@ -40,12 +44,11 @@ impl Core {
         let redis = redis_options(config)?;
         let queue = Queue::connect(config, redis.as_ref()).await?;
         let clock = Arc::new(SystemClock::anchored(database.now().await.map_err(ServeError::Clock)?));
-        let entropy = Arc::new(SystemEntropy);
         let ports = runtime::Ports {
             store: database.clone(),
             queue: queue.dispatcher.clone(),
             clock: clock.clone(),
-            entropy: entropy.clone(),
+            entropy: Arc::new(SystemEntropy),
             faults: Arc::new(NoFaults),
         };
         let node = Node::start(node_options(config, &database), ports).await?;
@@ -53,7 +56,7 @@ impl Core {
             store: database.clone(),
             runtime: node.clone(),
             clock: clock.clone(),
-            entropy,
+            entropy: node.entropy(),
             task_types,
             settings: config.settings.to_json(),
             limits: service::Limits { input_bytes: size(config.limits.input_bytes), ..Default::default() },
@@ -186,9 +189,13 @@ fn store_options(config: &Config) -> store::Options {
 
 fn node_options(config: &Config, database: &Database) -> runtime::Options {
     let defaults = runtime::Options::default();
-    // SQLite has one writer; PostgreSQL writes with as many connections as there are shards.
-    let committers = if database.kind() == "sqlite" { 1 } else { defaults.shards };
-    runtime::Options { owner: worker_name(), committers, settings: config.settings.to_json(), ..defaults }
+    // SQLite has one writer, and is this process's; PostgreSQL writes with as many connections as there are shards, and its
+    // partitions are shared with whoever else serves it.
+    let (committers, lease) = match database.kind() {
+        "sqlite" => (1, None),
+        _ => (defaults.shards, Some(LEASE)),
+    };
+    runtime::Options { owner: worker_name(), lease, committers, settings: config.settings.to_json(), ..defaults }
 }
 
 fn size(bytes: u64) -> usize {

@@ -75,7 +75,7 @@ impl ServeError {
             Self::Database(error) => error.help().to_owned(),
             Self::Queue(_) => "see that Redis runs, and that `redis.url` is right".to_owned(),
             Self::NoRedis => "give `--redis redis://127.0.0.1:6379`, the one that `serve` was given".to_owned(),
-            Self::Fenced => "one `serve` at a time owns a database".to_owned(),
+            Self::Fenced => "one `serve` at a time owns a SQLite file".to_owned(),
             _ => return None,
         })
     }

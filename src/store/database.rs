@@ -1,4 +1,4 @@
-//! Opening a database: its connections, its owner, its tables.
+//! Opening a database: its connections, its lock, its tables.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use stepwell_migration::Migrator;
 use crate::service::ports::StoreResult;
 
 use super::options::Address;
-use super::ownership::Ownership;
+use super::lock::FileLock;
 use super::{OpenError, Options};
 
 /// The key of the advisory lock under which a PostgreSQL database is migrated.
@@ -39,15 +39,18 @@ pub struct Database {
     pub(super) write: DatabaseConnection,
     /// Connections that read, so that a list never waits for a commit.
     pub(super) read: DatabaseConnection,
-    /// The lock of the process that serves this database, released when this is dropped.
-    _ownership: Option<Ownership>,
+    /// The connection that leases are renewed over: on PostgreSQL one of its own in a process that serves, so that nothing is
+    /// waited for.
+    pub(super) leases: DatabaseConnection,
+    /// The lock of the process that serves this SQLite file, released when this is dropped.
+    _lock: Option<FileLock>,
 }
 
 impl Database {
-    /// Connects, takes the ownership where `options.exclusive`, and brings the tables up to date.
+    /// Connects, and brings the tables up to date. With `options.exclusive` a SQLite file is this process's for its life.
     ///
     /// # Errors
-    /// A wrong address, a database that does not answer, one that another process serves, or tables of a newer release.
+    /// A wrong address, a database that does not answer, a file that another process serves, or tables of a newer release.
     pub async fn open(options: &Options) -> Result<Arc<Self>, OpenError> {
         let address = Address::parse(&options.url)?;
         let database = match &address {
@@ -61,23 +64,21 @@ impl Database {
 
     async fn open_sqlite(path: &Path, name: &str, options: &Options) -> Result<Self, OpenError> {
         let path = &canonical(path);
-        let ownership = if options.exclusive { Some(Ownership::of_file(path, name)?) } else { None };
+        let _lock = if options.exclusive { Some(FileLock::take(path, name)?) } else { None };
         // The writer comes first: it makes the file, and the readers' shared memory with it.
         let write = connect_patiently(|| sqlite(path, options, 1, false), name, options.acquire_timeout).await?;
         let read = connect(sqlite(path, options, options.max_connections.max(1), true), name).await?;
-        Ok(Self { write, read, _ownership: ownership })
+        Ok(Self { leases: write.clone(), write, read, _lock })
     }
 
     async fn open_postgres(url: &str, name: &str, options: &Options) -> Result<Self, OpenError> {
-        let ownership = if options.exclusive {
-            let session = connect(postgres(url, options, 1, KEEPALIVE), name).await?;
-            Some(Ownership::of_session(session, name).await?)
-        } else {
-            None
+        let write = connect(postgres(url, options, POSTGRES_WRITERS, WRITER), name).await?;
+        let leases = match options.exclusive {
+            true => connect(postgres(url, options, 1, &[]), name).await?,
+            false => write.clone(),
         };
-        let write = connect(postgres(url, options, POSTGRES_WRITERS, SHORT_JOINS), name).await?;
         let read = connect(postgres(url, options, options.max_connections.max(1), &[]), name).await?;
-        Ok(Self { write, read, _ownership: ownership })
+        Ok(Self { write, read, leases, _lock: None })
     }
 
     /// Which database this is: `sqlite` or `postgres`.
@@ -126,12 +127,10 @@ impl Database {
     }
 }
 
-/// Settings of the session that holds the ownership: when its host vanishes the server lets go within half a minute.
-const KEEPALIVE: &[(&str, &str)] =
-    &[("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")];
-
-/// Settings of writers: a commit's rows are few beside its tables, and looking them up one by one always wins.
-const SHORT_JOINS: &[(&str, &str)] = &[("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+/// Settings of writers: a commit's rows are few beside its tables, and looking them up one by one always wins. A process that
+/// stands still in the middle of a commit holds up for these few seconds whoever takes over its partitions.
+const WRITER: &[(&str, &str)] =
+    &[("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("idle_in_transaction_session_timeout", "3s")];
 
 /// The path with its links followed, so that one file has one lock whatever it is called by.
 fn canonical(path: &Path) -> PathBuf {

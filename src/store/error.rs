@@ -36,7 +36,9 @@ impl OpenError {
     pub fn help(&self) -> &'static str {
         match self {
             Self::Address(_) => "write `sqlite://stepwell.db` or `postgres://user@host/database`",
-            Self::Owned(_) => "one `serve` at a time owns a database: stop the other one, or name another database",
+            Self::Owned(_) => {
+                "one `serve` at a time owns a SQLite file: stop the other one, or name another database; several share PostgreSQL"
+            }
             Self::Connect { .. } => "see that the database runs, and that the address and the permissions are right",
             Self::Migrate { .. } => "a newer release may have written these tables; nothing was changed",
         }

@@ -205,7 +205,7 @@ fn status_of(found: &QueryResult) -> StoreResult<ExecutionStatus> {
 }
 
 /// ` AND column IN (…)`; nothing where it is all partitions, which is what one process alone owns.
-fn within(column: &str, partitions: &[PartitionId]) -> StoreResult<String> {
+pub(super) fn within(column: &str, partitions: &[PartitionId]) -> StoreResult<String> {
     let mut ids = partitions.iter().map(|partition| small(*partition)).collect::<StoreResult<Vec<i16>>>()?;
     ids.sort_unstable();
     ids.dedup();

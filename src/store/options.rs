@@ -16,7 +16,7 @@ pub struct Options {
     pub acquire_timeout: Duration,
     /// How long a statement may take (PostgreSQL).
     pub statement_timeout: Duration,
-    /// Whether this process is the one that serves the database, and holds it for life.
+    /// Whether this process serves the database: a SQLite file is then its own for life.
     pub exclusive: bool,
 }
 

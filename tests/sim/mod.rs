@@ -1,6 +1,7 @@
 //! A whole node in simulation: a store in memory, workers that are late, die and repeat themselves, a clock that only moves
 //! when all is quiet, crashes at named points. One seed, one run.
 
+pub mod leases;
 pub mod plans;
 pub mod queue;
 pub mod rng;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use stepwell::engine::{StepError, code};
 use stepwell::expr::Value;
+use stepwell::ids::{Epoch, PartitionId};
 use stepwell::service::ports::{AttemptKey, Delivered, Dispatcher, QueueDepth, QueueError, Receipt, Task, TaskOutcome};
 use tokio::sync::Notify;
 
@@ -42,7 +43,6 @@ struct Inner {
     last: u64,
     held: BTreeMap<u64, Held>,
     outcomes: VecDeque<u64>,
-    lapsed: Vec<AttemptKey>,
     nonce: u64,
     dispatched: Vec<AttemptKey>,
 }
@@ -98,7 +98,6 @@ impl SimQueue {
         } else {
             inner.held.clear();
             inner.outcomes.clear();
-            inner.lapsed.clear();
         }
     }
 
@@ -107,7 +106,6 @@ impl SimQueue {
         let mut inner = self.inner.lock().unwrap();
         inner.held.clear();
         inner.outcomes.clear();
-        inner.lapsed.clear();
         inner.nonce += 1;
     }
 
@@ -133,9 +131,12 @@ impl SimQueue {
 
     fn lose(&self, id: u64) {
         let mut inner = self.inner.lock().unwrap();
-        if let Some(held) = inner.held.remove(&id) {
-            inner.lapsed.push(held.key);
+        if let Some(held) = inner.held.get_mut(&id).filter(|held| held.outcome.is_none()) {
+            held.outcome = Some(TaskOutcome::lost(held.key.clone()));
+            inner.outcomes.push_back(id);
         }
+        drop(inner);
+        self.delivered.notify_waiters();
     }
 
     fn finish(&self, id: u64, result: Result<Value, StepError>, took_us: u64, twice: bool) {
@@ -148,57 +149,91 @@ impl SimQueue {
             inner.outcomes.push_back(id);
         }
         drop(inner);
-        self.delivered.notify_one();
+        self.delivered.notify_waiters();
     }
 }
 
 /// The queue as one process sees it.
-pub struct Handle(pub Arc<SimQueue>);
+pub struct Handle {
+    queue: Arc<SimQueue>,
+    followed: Mutex<Vec<(PartitionId, Epoch)>>,
+}
+
+impl Handle {
+    pub fn new(queue: Arc<SimQueue>) -> Self {
+        Self { queue, followed: Mutex::default() }
+    }
+
+    /// Outcomes of what is followed, up to `max`.
+    fn take(&self, max: usize) -> Vec<Delivered> {
+        let followed: HashSet<PartitionId> =
+            self.followed.lock().unwrap().iter().map(|(partition, _)| *partition).collect();
+        let mut inner = self.queue.inner.lock().unwrap();
+        let Inner { outcomes, held, .. } = &mut *inner;
+        let is_mine = |id: &u64| held.get(id).is_none_or(|held| followed.contains(&held.key.execution.partition()));
+        let mut mine: Vec<u64> = outcomes.iter().copied().filter(is_mine).collect();
+        mine.truncate(max);
+        let mut left = mine.clone();
+        outcomes.retain(|id| left.iter().position(|taken| taken == id).map(|at| left.remove(at)).is_none());
+        let deliver = |id: u64| {
+            let outcome = held.get(&id)?.outcome.clone()?;
+            Some(Delivered { outcome, receipt: Some(Receipt(id.to_string().into())) })
+        };
+        mine.into_iter().filter_map(deliver).collect()
+    }
+}
 
 #[async_trait]
 impl Dispatcher for Handle {
     async fn dispatch(&self, tasks: Vec<Task>) -> Result<(), QueueError> {
-        let refusals = self.0.faults.lock().unwrap().refusals;
-        let taken = if self.0.rng.chance(refusals) { self.0.rng.below(tasks.len() as u64) } else { u64::MAX };
+        let refusals = self.queue.faults.lock().unwrap().refusals;
+        let taken = if self.queue.rng.chance(refusals) { self.queue.rng.below(tasks.len() as u64) } else { u64::MAX };
         for (at, task) in (0..).zip(tasks) {
             if at >= taken {
                 return Err(QueueError("the connection broke".to_owned()));
             }
             let key = key_of(&task);
             let told = format!("dispatch {}/{}#{}", key.execution, key.path, key.attempt);
-            let caused = self.0.store.causes(&key);
-            let mut rows = self.0.store.rows();
+            let caused = self.queue.store.causes(&key);
+            let mut rows = self.queue.store.rows();
             if !caused {
                 rows.violations.push(format!("{told}: before its cause was committed"));
             }
             rows.trace.push(told);
             drop(rows);
-            self.0.take(task);
+            self.queue.take(task);
         }
         Ok(())
     }
 
+    fn follow(&self, leases: &[(PartitionId, Epoch)]) {
+        let before = std::mem::replace(&mut *self.followed.lock().unwrap(), leases.to_vec());
+        let fresh: HashSet<PartitionId> =
+            leases.iter().filter(|lease| !before.contains(lease)).map(|(partition, _)| *partition).collect();
+        let mut inner = self.queue.inner.lock().unwrap();
+        let Inner { outcomes, held, .. } = &mut *inner;
+        let again = |(id, held): (&u64, &Held)| {
+            let is_fresh = held.outcome.is_some() && fresh.contains(&held.key.execution.partition());
+            (is_fresh && !outcomes.contains(id)).then_some(*id)
+        };
+        let again: Vec<u64> = held.iter().filter_map(again).collect();
+        outcomes.extend(again);
+        drop(inner);
+        self.queue.delivered.notify_waiters();
+    }
+
     async fn outcomes(&self, max: usize) -> Result<Vec<Delivered>, QueueError> {
         loop {
-            {
-                let mut inner = self.0.inner.lock().unwrap();
-                let count = inner.outcomes.len().min(max);
-                let ids: Vec<u64> = inner.outcomes.drain(..count).collect();
-                let deliver = |id: u64| {
-                    let outcome = inner.held.get(&id)?.outcome.clone()?;
-                    Some(Delivered { outcome, receipt: Some(Receipt(id.to_string().into())) })
-                };
-                let delivered: Vec<Delivered> = ids.into_iter().filter_map(deliver).collect();
-                if !delivered.is_empty() {
-                    return Ok(delivered);
-                }
+            let delivered = self.take(max);
+            if !delivered.is_empty() {
+                return Ok(delivered);
             }
-            self.0.delivered.notified().await;
+            self.queue.delivered.notified().await;
         }
     }
 
     async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), QueueError> {
-        let mut inner = self.0.inner.lock().unwrap();
+        let mut inner = self.queue.inner.lock().unwrap();
         for receipt in receipts {
             inner.held.remove(&receipt.0.parse().unwrap());
         }
@@ -207,25 +242,27 @@ impl Dispatcher for Handle {
 
     async fn stop(&self, attempts: Vec<AttemptKey>) -> Result<(), QueueError> {
         let stopped: Vec<u64> = {
-            let inner = self.0.inner.lock().unwrap();
+            let inner = self.queue.inner.lock().unwrap();
             inner.held.iter().filter(|(_, held)| attempts.contains(&held.key)).map(|(id, _)| *id).collect()
         };
         for id in stopped {
-            self.0.finish(id, Err(StepError::fatal(code::CANCELLED, "stopped")), 0, false);
+            self.queue.finish(id, Err(StepError::fatal(code::CANCELLED, "stopped")), 0, false);
         }
         Ok(())
     }
 
     async fn lapsed(&self) -> Result<Vec<AttemptKey>, QueueError> {
-        Ok(std::mem::take(&mut self.0.inner.lock().unwrap().lapsed))
+        Ok(Vec::new())
     }
 
-    async fn held(&self) -> Result<HashSet<AttemptKey>, QueueError> {
-        Ok(self.0.inner.lock().unwrap().held.values().map(|held| held.key.clone()).collect())
+    async fn held(&self, partitions: &[PartitionId]) -> Result<HashSet<AttemptKey>, QueueError> {
+        let inner = self.queue.inner.lock().unwrap();
+        let keys = inner.held.values().map(|held| &held.key);
+        Ok(keys.filter(|key| partitions.contains(&key.execution.partition())).cloned().collect())
     }
 
     async fn nonce(&self) -> Result<u64, QueueError> {
-        Ok(self.0.inner.lock().unwrap().nonce)
+        Ok(self.queue.inner.lock().unwrap().nonce)
     }
 
     async fn ping(&self) -> Result<(), QueueError> {

@@ -35,6 +35,9 @@ pub struct StoreFaults {
 #[derive(Default)]
 pub struct Rows {
     pub epochs: BTreeMap<PartitionId, Epoch>,
+    pub owners: BTreeMap<PartitionId, String>,
+    /// When the leases of each node lapse.
+    pub nodes: BTreeMap<String, tokio::time::Instant>,
     pub executions: BTreeMap<ExecutionId, Execution>,
     pub steps: BTreeMap<(ExecutionId, StepPath, Attempt), StepRow>,
     pub controls: BTreeMap<(ExecutionId, i64), ControlRow>,

@@ -140,7 +140,7 @@ impl World {
     pub fn ports(&self) -> Ports {
         Ports {
             store: self.store.clone() as Arc<dyn Store>,
-            queue: Arc::new(Handle(self.queue.clone())),
+            queue: Arc::new(Handle::new(self.queue.clone())),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             faults: self.crashes.clone(),

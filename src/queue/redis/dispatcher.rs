@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::Script;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::ids::PartitionId;
+use crate::ids::{Epoch, PartitionId};
 use crate::service::ports::{AttemptKey, Delivered, Dispatcher, QueueDepth, QueueError, Receipt, Task};
 
 use super::entry::{FIELD, encode};
@@ -18,7 +18,7 @@ use super::keys::{self, Keys};
 use super::link::{Link, one};
 use super::notices::Notice;
 use super::options::RedisOptions;
-use super::outcomes::OutcomeReader;
+use super::outcomes::{Followed, OutcomeReader};
 
 /// How many entries go in one round trip.
 const BATCH: usize = 512;
@@ -33,8 +33,8 @@ pub struct RedisQueue {
     /// What takes lapsed claims.
     pub(super) consumer: String,
     outcomes: tokio::sync::Mutex<OutcomeReader>,
-    /// Tells the reader of outcomes to start over.
-    restart: Arc<AtomicBool>,
+    /// Tells the reader of outcomes whose they are.
+    followed: watch::Sender<Followed>,
     pub(super) seen: Mutex<Seen>,
     pub(super) forget: Script,
 }
@@ -55,13 +55,13 @@ impl RedisQueue {
     pub async fn connect(options: &RedisOptions) -> Result<Arc<Self>, QueueError> {
         let (client, link) = Link::connect(options).await?;
         let keys = Keys::new(&options.prefix);
-        let restart = Arc::new(AtomicBool::new(false));
+        let (followed, following) = watch::channel(Followed::all());
         let now = Instant::now();
         let seen = Seen { nonce: None, quiet_until: now + options.lease, next_forget: now };
         let queue = Self {
             link,
-            outcomes: tokio::sync::Mutex::new(OutcomeReader::new(client, &keys, restart.clone())),
-            restart,
+            outcomes: tokio::sync::Mutex::new(OutcomeReader::new(client, &keys, following)),
+            followed,
             keys,
             lease: options.lease,
             consumer: format!("owner-{}", uuid::Uuid::new_v4().simple()),
@@ -111,7 +111,7 @@ impl RedisQueue {
         if changed {
             tracing::warn!("Redis was restarted or lost its data");
             // Ids of a new stream may be below those of the old one.
-            self.restart.store(true, Ordering::Relaxed);
+            self.followed.send_modify(Followed::restart);
         }
     }
 
@@ -135,6 +135,10 @@ impl Dispatcher for RedisQueue {
             batch.queues.insert(lane);
         }
         if batch.entries.is_empty() { Ok(()) } else { self.add(batch).await }
+    }
+
+    fn follow(&self, leases: &[(PartitionId, Epoch)]) {
+        self.followed.send_modify(|followed| followed.follow(leases));
     }
 
     async fn outcomes(&self, max: usize) -> Result<Vec<Delivered>, QueueError> {
@@ -165,26 +169,21 @@ impl Dispatcher for RedisQueue {
         let queues = self.queues().await?;
         let mut found = Vec::new();
         for queue in &queues {
-            if let Err(error) = self.lapsed_of(queue, &mut found).await {
-                // What was found is removed already: it must be told.
-                if found.is_empty() {
-                    return Err(error);
-                }
-                tracing::warn!(%error, "can't look for more lapsed claims");
-                break;
-            }
+            self.lapsed_of(queue, &mut found).await?;
         }
         self.forget_workers(&queues).await;
         Ok(found)
     }
 
-    async fn held(&self) -> Result<HashSet<AttemptKey>, QueueError> {
+    async fn held(&self, partitions: &[PartitionId]) -> Result<HashSet<AttemptKey>, QueueError> {
         let mut held = HashSet::new();
         // Tasks first: one that is done meanwhile is then found among the outcomes.
         for queue in self.queues().await? {
             self.held_in(&self.keys.tasks(&queue), &mut held).await?;
         }
-        for partition in PartitionId::all() {
+        let wanted: BTreeSet<PartitionId> = partitions.iter().copied().collect();
+        held.retain(|key| wanted.contains(&key.execution.partition()));
+        for partition in wanted {
             self.held_in(&self.keys.outcomes(partition), &mut held).await?;
         }
         Ok(held)

@@ -1,17 +1,16 @@
 //! Reads the outcomes of the partitions that this process owns.
 //!
-//! There is one owner, so no consumer group is needed: it reads on from the last entry that it has seen. What it has not
+//! Each has one owner, so no consumer group is needed: it reads on from the last entry that it has seen. What it has not
 //! deleted is delivered again to the next owner, or to itself once it starts over.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, RedisResult};
+use tokio::sync::watch;
 
-use crate::ids::PartitionId;
+use crate::ids::{Epoch, PartitionId};
 use crate::service::ports::{Delivered, QueueError};
 
 use super::entry::{Entry, Streams, decode};
@@ -22,37 +21,89 @@ use super::patience::Patience;
 /// How long a read waits for something to come.
 const BLOCK: Duration = Duration::from_secs(5);
 
+/// Whose outcomes are read.
+#[derive(Clone)]
+pub(super) struct Followed {
+    leases: Vec<(PartitionId, Epoch)>,
+    /// Counts the times that all of them are to be read from their beginning again.
+    restarts: u64,
+}
+
+impl Followed {
+    /// All partitions, until it is said whose.
+    pub(super) fn all() -> Self {
+        Self { leases: PartitionId::all().map(|partition| (partition, Epoch(0))).collect(), restarts: 0 }
+    }
+
+    /// Others from now on.
+    pub(super) fn follow(&mut self, leases: &[(PartitionId, Epoch)]) {
+        self.leases = leases.to_vec();
+    }
+
+    /// Reads all of them from their beginning again.
+    pub(super) fn restart(&mut self) {
+        self.restarts += 1;
+    }
+}
+
+/// The outcomes of a partition.
+struct Stream {
+    partition: PartitionId,
+    epoch: Epoch,
+    key: String,
+    /// The last entry seen.
+    last: String,
+}
+
 /// What was read, and where to read on.
 pub(super) struct OutcomeReader {
     client: Client,
+    keys: Keys,
     connection: Option<MultiplexedConnection>,
-    /// By partition: its stream, and the last entry seen.
-    streams: Vec<(PartitionId, String, String)>,
+    followed: watch::Receiver<Followed>,
+    restarts: u64,
+    streams: Vec<Stream>,
     /// Read and not yet taken: a read has its limit for each stream, not in all.
     buffer: VecDeque<Delivered>,
-    /// Set by others to make it start over.
-    restart: Arc<AtomicBool>,
     patience: Patience,
 }
 
 impl OutcomeReader {
-    pub(super) fn new(client: Client, keys: &Keys, restart: Arc<AtomicBool>) -> Self {
-        let streams =
-            PartitionId::all().map(|partition| (partition, keys.outcomes(partition), FIRST.to_owned())).collect();
-        Self { client, connection: None, streams, buffer: VecDeque::new(), restart, patience: Patience::default() }
+    pub(super) fn new(client: Client, keys: &Keys, mut followed: watch::Receiver<Followed>) -> Self {
+        followed.mark_changed();
+        Self {
+            client,
+            keys: keys.clone(),
+            connection: None,
+            followed,
+            restarts: 0,
+            streams: Vec::new(),
+            buffer: VecDeque::new(),
+            patience: Patience::default(),
+        }
     }
 
     /// Waits for outcomes and gives up to `max`. Cancel-safe: what is seen is noted in the same step as it is kept.
     pub(super) async fn next(&mut self, max: usize) -> Result<Vec<Delivered>, QueueError> {
         loop {
-            if self.restart.swap(false, Ordering::Relaxed) {
-                self.streams.iter_mut().for_each(|(_, _, last)| FIRST.clone_into(last));
+            if self.followed.has_changed().unwrap_or(false) {
+                self.follow();
             }
             let count = self.buffer.len().min(max);
             if count > 0 {
                 return Ok(self.buffer.drain(..count).collect());
             }
-            match self.read(max).await {
+            let mut followed = self.followed.clone();
+            let read = tokio::select! {
+                biased;
+                _ = followed.changed() => {
+                    // The read may be blocked, and what it would bring is not what is followed now.
+                    self.connection = None;
+                    continue;
+                }
+                read = self.read(max) => read,
+            };
+            match read {
                 Ok(()) => self.patience.reset(),
                 Err(error) => {
                     self.connection = None;
@@ -63,18 +114,39 @@ impl OutcomeReader {
         }
     }
 
+    /// Takes up what is followed now. What is followed under a new epoch is read from its beginning.
+    fn follow(&mut self) {
+        let Followed { leases, restarts } = self.followed.borrow_and_update().clone();
+        let anew = std::mem::replace(&mut self.restarts, restarts) != restarts;
+        let before = std::mem::take(&mut self.streams);
+        for (partition, epoch) in leases {
+            let known = before.iter().find(|stream| stream.partition == partition && stream.epoch == epoch);
+            let last = known.filter(|_| !anew).map_or(FIRST, |stream| &stream.last).to_owned();
+            self.streams.push(Stream { partition, epoch, key: self.keys.outcomes(partition), last });
+        }
+        let streams = &self.streams;
+        let is_followed = |delivered: &Delivered| {
+            let partition = delivered.outcome.execution.partition();
+            streams.iter().any(|stream| stream.partition == partition && stream.last != FIRST)
+        };
+        self.buffer.retain(is_followed);
+    }
+
     async fn read(&mut self, max: usize) -> RedisResult<()> {
+        if self.streams.is_empty() {
+            return std::future::pending().await;
+        }
         let mut connection = match &self.connection {
             Some(connection) => connection.clone(),
             None => self.connection.insert(options::blocking(&self.client, BLOCK).await?).clone(),
         };
         let mut command = redis::cmd("XREAD");
         command.arg("COUNT").arg(max.max(1)).arg("BLOCK").arg(BLOCK.as_millis() as u64).arg("STREAMS");
-        self.streams.iter().for_each(|(_, stream, _)| {
-            command.arg(stream);
+        self.streams.iter().for_each(|stream| {
+            command.arg(&stream.key);
         });
-        self.streams.iter().for_each(|(_, _, last)| {
-            command.arg(last);
+        self.streams.iter().for_each(|stream| {
+            command.arg(&stream.last);
         });
         let streams: Streams = command.query_async(&mut connection).await?;
         for (stream, entries) in streams.unwrap_or_default() {
@@ -89,7 +161,7 @@ impl OutcomeReader {
 
     /// Keeps what came; gives the ids of what can't be read.
     fn keep(&mut self, stream: &str, entries: Vec<Entry>) -> Vec<String> {
-        let Some((partition, _, last)) = self.streams.iter_mut().find(|(_, name, _)| name == stream) else {
+        let Some(Stream { partition, last, .. }) = self.streams.iter_mut().find(|known| known.key == stream) else {
             return Vec::new();
         };
         let mut broken = Vec::new();

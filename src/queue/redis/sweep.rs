@@ -7,10 +7,10 @@ use std::time::Duration;
 use redis::streams::StreamInfoGroupsReply;
 use tokio::time::Instant;
 
-use crate::service::ports::{AttemptKey, QueueDepth, QueueError};
+use crate::service::ports::{AttemptKey, QueueDepth, QueueError, TaskOutcome};
 
 use super::dispatcher::RedisQueue;
-use super::entry::{Entry, decode};
+use super::entry::{Entry, FIELD, decode, encode};
 use super::keys::GROUP;
 use super::link::{is_no_group, one};
 use super::options::unavailable;
@@ -21,7 +21,7 @@ const PAGE: usize = 1_000;
 const FORGET: Duration = Duration::from_secs(3600);
 
 impl RedisQueue {
-    /// Takes the lapsed claims of a queue, a page at a time.
+    /// Swaps the lapsed claims of a queue for losses, a page at a time.
     pub(super) async fn lapsed_of(&self, queue: &str, found: &mut Vec<AttemptKey>) -> Result<(), QueueError> {
         let stream = self.keys.tasks(queue);
         let mut cursor = "0-0".to_owned();
@@ -35,13 +35,26 @@ impl RedisQueue {
                     Err(error) if is_no_group(&error) => return Ok(()),
                     Err(error) => return Err(unavailable(error)),
                 };
-            found.extend(entries.iter().filter_map(decode::<AttemptKey>));
+            let lost: Vec<AttemptKey> = entries.iter().filter_map(decode).collect();
+            self.report(&lost).await?;
+            found.extend(lost);
             self.remove(&stream, entries.iter().map(|(id, _)| id.as_str())).await;
             if next == "0-0" {
                 return Ok(());
             }
             cursor = next;
         }
+    }
+
+    /// Tells the owners of attempts that these are lost. First this, then the removal: what comes twice is superseded.
+    async fn report(&self, lost: &[AttemptKey]) -> Result<(), QueueError> {
+        let mut pipeline = redis::pipe();
+        for key in lost {
+            let stream = self.keys.outcomes(key.execution.partition());
+            let json = encode(&TaskOutcome::lost(key.clone()))?;
+            pipeline.cmd("XADD").arg(stream).arg("*").arg(FIELD).arg(json).ignore();
+        }
+        if pipeline.is_empty() { Ok(()) } else { self.link.send(&pipeline).await }
     }
 
     /// Removes entries that have lapsed. One that can't be removed now lapses again, and is then superseded.

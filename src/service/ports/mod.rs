@@ -4,6 +4,7 @@
 //! whole node runs in deterministic simulation.
 
 mod execution;
+mod lease;
 mod limit;
 mod queue;
 mod reads;
@@ -12,6 +13,7 @@ mod workflow;
 mod world;
 
 pub use execution::{Commit, Committed, DueTimer, ExecutionStore};
+pub use lease::{LeaseStore, Roster};
 pub use limit::{LimitStore, SlotGroup, Slots};
 pub use queue::{
     AttemptKey, Claimed, Delivered, Dispatcher, QueueDepth, QueueError, Receipt, Task, TaskOutcome, TaskSource,
@@ -41,5 +43,5 @@ pub enum StoreError {
 pub type StoreResult<T> = Result<T, StoreError>;
 
 /// A whole store.
-pub trait Store: ExecutionStore + ExecutionReads + WorkflowStore + LimitStore + WaitStore {}
-impl<T: ExecutionStore + ExecutionReads + WorkflowStore + LimitStore + WaitStore> Store for T {}
+pub trait Store: ExecutionStore + ExecutionReads + LeaseStore + WorkflowStore + LimitStore + WaitStore {}
+impl<T: ExecutionStore + ExecutionReads + LeaseStore + WorkflowStore + LimitStore + WaitStore> Store for T {}

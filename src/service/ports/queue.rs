@@ -6,9 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{LogEntry, StepError};
+use crate::engine::{LogEntry, StepError, code};
 use crate::expr::Value;
-use crate::ids::{Attempt, ExecutionId, StepPath};
+use crate::ids::{Attempt, Epoch, ExecutionId, PartitionId, StepPath};
 use crate::plan::DEFAULT_PRIORITY;
 
 /// A task as it travels to a worker.
@@ -70,6 +70,19 @@ pub struct TaskOutcome {
     pub logs: Vec<LogEntry>,
 }
 
+impl TaskOutcome {
+    /// What is told in place of an outcome when a worker was lost with its claim.
+    pub fn lost(AttemptKey { execution, path, attempt }: AttemptKey) -> Self {
+        let error = StepError::retryable(code::WORKER_LOST, "the worker that held this attempt is gone");
+        Self { execution, path, attempt, result: Err(error), took_us: 0, logs: Vec::new() }
+    }
+
+    /// Whether no worker said this, since it was lost.
+    pub fn is_loss(&self) -> bool {
+        self.result.as_ref().is_err_and(|error| &*error.code == code::WORKER_LOST)
+    }
+}
+
 /// What names a claimed task or a delivered outcome at the queue, to acknowledge it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Receipt(pub Arc<str>);
@@ -113,17 +126,22 @@ pub struct QueueError(pub String);
 pub trait Dispatcher: Send + Sync + 'static {
     /// Hands tasks to workers, in order.
     async fn dispatch(&self, tasks: Vec<Task>) -> Result<(), QueueError>;
-    /// Waits for outcomes and gives those that are there, up to `max`. Cancel-safe.
+    /// Says whose outcomes are this process's from now on: those of these partitions, under these epochs. Where an epoch is
+    /// new, what was delivered and not acknowledged is delivered again.
+    fn follow(&self, leases: &[(PartitionId, Epoch)]);
+    /// Waits for outcomes of the partitions that are followed and gives those that are there, up to `max`. Cancel-safe.
     async fn outcomes(&self, max: usize) -> Result<Vec<Delivered>, QueueError>;
     /// Forgets these outcomes, and the tasks they are of. Called after the commit: a lost call repeats, a lost commit forgets.
     async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), QueueError>;
     /// Tells workers to stop these attempts, as far as they can be reached.
     async fn stop(&self, attempts: Vec<AttemptKey>) -> Result<(), QueueError>;
-    /// Takes away and gives the claims whose worker's heartbeat has lapsed. Each is then `Event::Lost`.
+    /// Finds the claims whose worker's heartbeat has lapsed, of any partition, and leaves in the place of each a loss
+    /// (`TaskOutcome::lost`), which goes to the owner of its partition as an outcome does. What was found.
     async fn lapsed(&self) -> Result<Vec<AttemptKey>, QueueError>;
-    /// The attempts that the queue still holds, whether waiting, claimed, or as an outcome that is not acknowledged. What is
-    /// outstanding and not held is lost: a recovery records it so. The in-process queue of a new process holds none.
-    async fn held(&self) -> Result<HashSet<AttemptKey>, QueueError>;
+    /// The attempts of these partitions that the queue still holds, whether waiting, claimed, or as an outcome that is not
+    /// acknowledged. What is outstanding and not held is lost: a recovery records it so. The in-process queue of a new process
+    /// holds none.
+    async fn held(&self, partitions: &[PartitionId]) -> Result<HashSet<AttemptKey>, QueueError>;
     /// What changes when the queue may have lost what it held (a flush, a restart): then what is outstanding and not held is
     /// dispatched again.
     async fn nonce(&self) -> Result<u64, QueueError>;
