@@ -194,7 +194,8 @@ fn orders(roster: &Roster, ownership: &Ownership, start: usize) -> Orders {
     let room = share.saturating_sub(served.len());
     let release = orphaned.split_off(room.min(orphaned.len()));
     let mut free = roster.free.clone();
-    free.rotate_left(start.checked_rem(free.len()).unwrap_or(0));
+    let begin = start.checked_rem(free.len()).unwrap_or(0);
+    free.rotate_left(begin);
     let orphaned = orphaned.into_iter().map(|(partition, _)| partition);
     Orders {
         lose,
