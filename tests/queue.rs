@@ -306,6 +306,23 @@ async fn the_local_queue_tells_how_old_the_oldest_is() {
 }
 
 #[tokio::test]
+async fn the_local_queue_forgets_what_nobody_here_follows() {
+    let queue = LocalQueue::new();
+    let worker = queue.source(Vec::new(), "worker");
+    let of = |n| (task(n).execution.partition(), stepwell::ids::Epoch(1));
+    let apart = (4..).find(|n| (1..=3).all(|other| of(other).0 != of(*n).0)).unwrap();
+    queue.dispatch(vec![task(1), task(2), task(3), task(apart)]).await.unwrap();
+    let claims = claim(&*worker, 2).await;
+    worker.complete(done(&claims[..1])).await.unwrap();
+    queue.follow(&[of(apart)]);
+    assert_eq!(worker.stopped().await, key(&task(2)), "what is claimed is stopped");
+    worker.complete(done(&claims[1..])).await.unwrap();
+    assert_eq!(queue.held(&all_partitions()).await.unwrap(), HashSet::from([key(&task(apart))]));
+    assert!(waits(queue.outcomes(1)).await);
+    assert_eq!(tasks_of(&claim(&*worker, 1).await), [task(apart)]);
+}
+
+#[tokio::test]
 async fn claims_of_a_local_worker_that_is_gone_have_lapsed() {
     let queue = LocalQueue::new();
     let worker = queue.source(Vec::new(), "worker");

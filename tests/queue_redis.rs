@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Value as Json, json};
-use stepwell::ids::ExecutionId;
+use stepwell::ids::{Epoch, ExecutionId};
 use stepwell::queue::{RedisOptions, RedisQueue, RedisSource};
-use stepwell::service::ports::{AttemptKey, Dispatcher, TaskSource};
+use stepwell::service::ports::{AttemptKey, Dispatcher, Task, TaskSource};
 use stepwell::service::{Handlers, TaskContext, TaskError, TaskHandler};
 use stepwell::worker::{self, Pool};
 
-use crate::queue::{Queue, all_partitions, claim, key, outcome, outcomes, receipts, task};
+use crate::queue::{Queue, all_partitions, claim, key, outcome, outcomes, receipts, task, waits};
 use crate::support::redis::Redis;
 
 /// Waits for what must come, and does not wait for ever.
@@ -92,6 +92,53 @@ async fn the_claim_of_a_dead_worker_lapses_and_that_of_a_live_one_does_not() {
     assert_eq!(queue.owner().lapsed().await.unwrap(), []);
     lost(&queue, 1).await;
     assert_eq!(queue.owner().held(&all_partitions()).await.unwrap(), HashSet::from([key(&task(2))]));
+}
+
+/// A task of another partition than that of the first.
+fn task_elsewhere() -> Task {
+    let here = task(1).execution.partition();
+    (2..).map(task).find(|task| task.execution.partition() != here).unwrap()
+}
+
+#[tokio::test]
+async fn outcomes_go_to_whoever_follows_their_partition_and_come_again_under_another_epoch() {
+    let options = Redis::shared().options();
+    let (one, two) = (Queue::redis(options.clone()).await, Queue::redis(options).await);
+    let (first, second) = (task(1), task_elsewhere());
+    let (here, there) = (first.execution.partition(), second.execution.partition());
+    one.owner().follow(&[(here, Epoch(1))]);
+    two.owner().follow(&[(there, Epoch(1))]);
+    let worker = one.worker(&[]).await;
+    one.owner().dispatch(vec![first.clone(), second.clone()]).await.unwrap();
+    let claims = claim(&*worker, 2).await;
+    worker.complete(claims.into_iter().map(|claimed| (outcome(&claimed.task), claimed.receipt)).collect()).await.unwrap();
+    assert_eq!(soon(outcomes(one.owner(), 1)).await[0].outcome, outcome(&first));
+    let delivered = soon(outcomes(two.owner(), 1)).await;
+    assert_eq!(delivered[0].outcome, outcome(&second));
+    assert!(waits(one.owner().outcomes(1)).await && waits(two.owner().outcomes(1)).await);
+    two.owner().ack(receipts(&delivered)).await.unwrap();
+
+    one.owner().follow(&[]);
+    assert!(waits(one.owner().outcomes(1)).await, "nothing is its own");
+    two.owner().follow(&[(there, Epoch(1)), (here, Epoch(2))]);
+    assert_eq!(soon(outcomes(two.owner(), 1)).await[0].outcome, outcome(&first), "what was not acknowledged");
+    two.owner().follow(&[(here, Epoch(4))]);
+    assert_eq!(soon(outcomes(two.owner(), 1)).await[0].outcome, outcome(&first), "once more");
+}
+
+#[tokio::test]
+async fn a_lapsed_claim_is_told_to_the_owner_of_its_partition_whoever_finds_it() {
+    let options = RedisOptions { lease: Duration::from_millis(200), ..Redis::shared().options() };
+    let (finds, owns) = (Queue::redis(options.clone()).await, Queue::redis(options).await);
+    finds.owner().follow(&[]);
+    owns.owner().follow(&[(task(1).execution.partition(), Epoch(1))]);
+    let dead = finds.worker(&[]).await;
+    finds.owner().dispatch(vec![task(1)]).await.unwrap();
+    claim(&*dead, 1).await;
+    drop(dead);
+    assert_eq!(soon(lapsed(finds.owner())).await, [key(&task(1))]);
+    lost(&owns, 1).await;
+    assert_eq!(owns.owner().held(&all_partitions()).await.unwrap(), HashSet::new());
 }
 
 #[tokio::test]
@@ -254,7 +301,7 @@ async fn an_outcome_that_nobody_can_read_is_dropped_and_the_next_one_comes() {
     let mut connection = redis.connection().await;
     let claims = claim(&*worker, 2).await;
     worker.complete(vec![(outcome(&task(1)), claims[0].receipt.clone())]).await.unwrap();
-    let streams: Vec<String> = redis::cmd("KEYS").arg("*outcomes").query_async(&mut connection).await.unwrap();
+    let streams: Vec<String> = redis::cmd("KEYS").arg("*outcomes*").query_async(&mut connection).await.unwrap();
     let _: String =
         redis::cmd("XADD").arg(&streams[0]).arg("*").arg("j").arg("{").query_async(&mut connection).await.unwrap();
     worker.complete(vec![(outcome(&task(2)), claims[1].receipt.clone())]).await.unwrap();

@@ -53,6 +53,7 @@ pub(super) static KEYS: &[Key] = &[
     key!("database.max_connections", Kind::Count(2..=1000), "connections of the pool at most", number database.max_connections),
     key!("database.acquire_timeout", Kind::Duration, "how long to wait for a connection", duration database.acquire_timeout),
     key!("database.statement_timeout", Kind::Duration, "how long a statement may run", duration database.statement_timeout),
+    key!("database.lease", Kind::Duration, "how long a server that was silent keeps its partitions (PostgreSQL)", duration database.lease),
     key!("database.tls", Kind::Choice(&["disable", "prefer", "require", "verify-ca", "verify-full"]), "TLS to PostgreSQL", maybe_text database.tls),
     key!("database.ca", Kind::Text, "PEM file of the authority of PostgreSQL's certificate", maybe_path database.ca),
     key!("redis.url", Kind::Url(&["redis:", "rediss:", "redis+unix:", "unix:"]), "the task queue; none is the one in the process", maybe_text redis.url),

@@ -82,6 +82,8 @@ pub struct Database {
     pub acquire_timeout: Duration,
     /// How long a statement may run.
     pub statement_timeout: Duration,
+    /// How long a server that shares a PostgreSQL database with others keeps its partitions without being heard of.
+    pub lease: Duration,
     /// How a connection to PostgreSQL is protected; none is as the URL says.
     pub tls: Option<String>,
     /// The PEM file of the authority that signed PostgreSQL's certificate.
@@ -191,6 +193,7 @@ impl Default for Database {
             max_connections: 16,
             acquire_timeout: Duration::from_secs(10),
             statement_timeout: Duration::from_secs(30),
+            lease: Duration::from_secs(3),
             tls: None,
             ca: None,
         }

@@ -70,6 +70,10 @@ async fn start(shared: &Shared, versions: &Versions, mut request: ChildRequest) 
                 tracing::warn!(child = %request.start.child, %error, "a child can't be started; trying again")
             }
         }
+        if shared.ownership.epoch(request.parent.partition()).is_none() {
+            // Whoever owns the family now looks after it.
+            return;
+        }
         // The start that failed may have been recorded all the same.
         request.check = true;
         backoff.wait(&*shared.ports.clock).await;

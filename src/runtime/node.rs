@@ -179,6 +179,11 @@ impl Node {
         }
     }
 
+    /// How many partitions this node serves.
+    pub fn partitions(&self) -> usize {
+        self.shared.ownership.served().len()
+    }
+
     /// Whether everything that was unfinished in the partitions of this node has been read.
     pub fn is_recovered(&self) -> bool {
         self.shared.recoveries.are_over()

@@ -18,9 +18,8 @@ use crate::worker::{self, Pool};
 
 use super::ServeError;
 
-/// How long a node's leases of partitions last: a process that dies is missed after this time. Much less would take a busy
-/// machine for a dead one.
-const LEASE: Duration = Duration::from_secs(3);
+/// The shortest leases: with less a busy machine would be taken for a dead one.
+const LEAST_LEASE: Duration = Duration::from_secs(1);
 
 /// Engine, workers and use cases of a process.
 pub struct Core {
@@ -193,7 +192,7 @@ fn node_options(config: &Config, database: &Database) -> runtime::Options {
     // partitions are shared with whoever else serves it.
     let (committers, lease) = match database.kind() {
         "sqlite" => (1, None),
-        _ => (defaults.shards, Some(LEASE)),
+        _ => (defaults.shards, Some(config.database.lease.max(LEAST_LEASE))),
     };
     runtime::Options { owner: worker_name(), lease, committers, settings: config.settings.to_json(), ..defaults }
 }

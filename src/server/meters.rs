@@ -68,6 +68,7 @@ fn describe() {
     histogram!("stepwell_commit_seconds", "How long commits took");
     histogram!("stepwell_commit_rows", "Rows in a commit");
     histogram!("stepwell_commit_events", "Events in a commit");
+    gauge!("stepwell_partitions", "Partitions that this process owns");
     gauge!("stepwell_live_executions", "Executions in memory");
     gauge!("stepwell_worker_busy", "Attempts under way in this process");
     gauge!("stepwell_queue_depth", "Tasks that wait, by queue");

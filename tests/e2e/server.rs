@@ -73,6 +73,11 @@ impl Program {
         }
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
     /// Sends a signal: `TERM`, `KILL`, `STOP`, `CONT`.
     pub fn signal(&self, name: &str) {
         assert!(Command::new("kill").args([&format!("-{name}"), &self.pid.to_string()]).status().unwrap().success());
@@ -210,11 +215,21 @@ impl TestServer {
 
     /// Starts the server again, on another port.
     pub fn restart(&mut self) {
+        let (program, base) = self.start_another();
+        (self.server, self.base) = (Some(program), base);
+    }
+
+    /// Starts one more server over the same database and queue, which is left to the test; where it answers.
+    pub fn start_another(&self) -> (Program, String) {
         let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
         let (program, said) = Program::start_with(self.folder.path(), &args, &self.variables);
         let api = said.iter().find_map(|line| line.trim().strip_prefix("API")).unwrap();
-        self.base = api.trim().trim_end_matches("/api/v1").to_owned();
-        self.server = Some(program);
+        (program, api.trim().trim_end_matches("/api/v1").to_owned())
+    }
+
+    /// Talks to the server at this address from now on.
+    pub fn talk_to(&mut self, base: &str) {
+        base.clone_into(&mut self.base);
     }
 
     /// The servers that are started from now on get none of the variables.

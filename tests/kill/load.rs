@@ -12,10 +12,20 @@ pub const STEPS: usize = 10;
 
 /// Publishes the workflow and starts this many executions of it, all at once.
 pub async fn start(server: &TestServer, stub: &Stub, number: usize) -> Vec<String> {
+    publish(server).await;
+    start_at(server, stub, number).await
+}
+
+/// Publishes the workflow.
+pub async fn publish(server: &TestServer) {
     let steps: String =
         (0..STEPS).map(|step| format!(" step s{step}: http_request {{ url = input.url, timeout 30s }}\n")).collect();
     let (status, body) = server.publish(&format!("workflow ten {{\n input url: string\n{steps}}}\n")).await;
     assert_eq!(status, 201, "{body}");
+}
+
+/// Starts this many executions, all at once.
+pub async fn start_at(server: &TestServer, stub: &Stub, number: usize) -> Vec<String> {
     let starts = (0..number).map(|_| server.execute("ten", json!({ "url": stub.url })));
     futures::future::join_all(starts).await
 }

@@ -1,5 +1,6 @@
 //! Servers that are killed, and one that comes back from the dead: what is recorded is recorded once.
 
+mod cluster;
 mod crash;
 mod load;
 mod record;

@@ -1,9 +1,9 @@
-//! A server that stands still in the middle of a run, loses the lock of its database meanwhile, and then goes on: a machine
-//! that was suspended, a network that was cut. The server that took over has done some of its work by then.
+//! A server that stands still in the middle of a run, loses its partitions meanwhile, and then goes on: a machine that was
+//! suspended, a network that was cut. The server that took over has done some of its work by then.
 //!
-//! The lock is a session of PostgreSQL, which the database ends here as it does where a client does not answer. Nothing
-//! tells the old server: it finds out when it writes. (SQLite's lock is the operating system's: a process that stands still
-//! keeps it, and no other can start.)
+//! The old server's leases last for an hour, as far as it knows, and end in the database before: so nothing tells it, neither
+//! its clock nor its renewals, and it finds out when it writes. (SQLite's lock is the operating system's: a process that stands
+//! still keeps it, and no other can start.)
 
 use std::time::Duration;
 
@@ -16,9 +16,8 @@ use crate::e2e::server::{Backend, Program, Setup, TestServer};
 
 const EXECUTIONS: usize = 50;
 
-/// Ends the session that holds the lock of this database.
-const END_LOCK: &str = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' \
-                        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+/// Ends the leases of every node.
+const END_LEASES: &str = "UPDATE nodes SET expires_at = 0 RETURNING id";
 
 /// The old server, who still believes; the new one; and what it had recorded when the old one went on.
 struct Scene {
@@ -33,7 +32,7 @@ struct Scene {
 /// `fault` is of the old server alone.
 async fn scene(fault: Option<&'static str>) -> Scene {
     let stub = Stub::start();
-    let setup = Setup::on(Backend::Servers).concurrency(EXECUTIONS);
+    let setup = Setup::on(Backend::Servers).concurrency(EXECUTIONS).variable("STEPWELL_DATABASE__LEASE", "1h");
     let mut server = match fault {
         Some(fault) => setup.variable("STEPWELL_FAULT", fault).start().await,
         None => setup.start().await,
@@ -45,7 +44,7 @@ async fn scene(fault: Option<&'static str>) -> Scene {
     let stopped = Record::read(&database).await;
     let old = server.take_program();
     stop_between_commits(&old, &database).await;
-    assert_eq!(rows(&database, END_LOCK).await.len(), 1, "one session holds the lock");
+    assert_eq!(rows(&database, END_LEASES).await.len(), 1, "one node was alive");
     server.restart();
     progress(&server, &ids, &stopped, 2 * EXECUTIONS).await;
     let record = Record::read(&database).await;
@@ -77,15 +76,15 @@ async fn stop_between_commits(old: &Program, database: &DatabaseConnection) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_was_superseded_changes_nothing_and_ends() {
+async fn a_server_that_was_superseded_changes_nothing_and_lives_on() {
     let Scene { stub, server, old, ids, database, record } = scene(None).await;
-    let ended = tokio::task::spawn_blocking(move || old.wait());
-    let code = tokio::time::timeout(Duration::from_secs(60), ended).await.expect("it goes on").unwrap();
-    assert_eq!(code, 1);
     all_complete(&server, &ids).await;
     let end = Record::read(&database).await;
     assert_eq!(record.changed_in(&end), [""; 0]);
     end.assert_each_step_once(&ids, STEPS, &stub.keys());
+    old.signal("TERM");
+    let ended = tokio::task::spawn_blocking(move || old.wait());
+    assert_eq!(tokio::time::timeout(Duration::from_secs(60), ended).await.expect("it goes on").unwrap(), 0);
 }
 
 /// The control of the test above, and of those that kill: without the fences, what they look for is there to be found.

@@ -42,7 +42,8 @@ pub struct SimQueue {
 struct Inner {
     last: u64,
     held: BTreeMap<u64, Held>,
-    outcomes: VecDeque<u64>,
+    /// What was done, in order; each process reads on from where it is.
+    outcomes: Vec<u64>,
     nonce: u64,
     dispatched: Vec<AttemptKey>,
 }
@@ -93,11 +94,8 @@ impl SimQueue {
     /// The process that it served has died: what was delivered and not acknowledged comes again, or all is gone.
     pub fn owner_died(&self) {
         let mut inner = self.inner.lock().unwrap();
-        if self.durable {
-            inner.outcomes = inner.held.iter().filter(|(_, held)| held.outcome.is_some()).map(|(id, _)| *id).collect();
-        } else {
+        if !self.durable {
             inner.held.clear();
-            inner.outcomes.clear();
         }
     }
 
@@ -105,7 +103,6 @@ impl SimQueue {
     pub fn flush(&self) {
         let mut inner = self.inner.lock().unwrap();
         inner.held.clear();
-        inner.outcomes.clear();
         inner.nonce += 1;
     }
 
@@ -133,7 +130,7 @@ impl SimQueue {
         let mut inner = self.inner.lock().unwrap();
         if let Some(held) = inner.held.get_mut(&id).filter(|held| held.outcome.is_none()) {
             held.outcome = Some(TaskOutcome::lost(held.key.clone()));
-            inner.outcomes.push_back(id);
+            inner.outcomes.push(id);
         }
         drop(inner);
         self.delivered.notify_waiters();
@@ -144,9 +141,9 @@ impl SimQueue {
         let Some(held) = inner.held.get_mut(&id).filter(|held| held.outcome.is_none()) else { return };
         let AttemptKey { execution, path, attempt } = held.key.clone();
         held.outcome = Some(TaskOutcome { execution, path, attempt, result, took_us, logs: Vec::new() });
-        inner.outcomes.push_back(id);
+        inner.outcomes.push(id);
         if twice {
-            inner.outcomes.push_back(id);
+            inner.outcomes.push(id);
         }
         drop(inner);
         self.delivered.notify_waiters();
@@ -156,30 +153,52 @@ impl SimQueue {
 /// The queue as one process sees it.
 pub struct Handle {
     queue: Arc<SimQueue>,
-    followed: Mutex<Vec<(PartitionId, Epoch)>>,
+    reading: Mutex<Reading>,
+}
+
+/// What a process has read.
+#[derive(Default)]
+struct Reading {
+    followed: Vec<(PartitionId, Epoch)>,
+    /// How much of the outcomes it has seen.
+    cursor: usize,
+    /// What is delivered again, since it is followed anew.
+    again: VecDeque<u64>,
 }
 
 impl Handle {
     pub fn new(queue: Arc<SimQueue>) -> Self {
-        Self { queue, followed: Mutex::default() }
+        let cursor = queue.inner.lock().unwrap().outcomes.len();
+        Self { queue, reading: Mutex::new(Reading { cursor, ..Reading::default() }) }
     }
 
     /// Outcomes of what is followed, up to `max`.
     fn take(&self, max: usize) -> Vec<Delivered> {
-        let followed: HashSet<PartitionId> =
-            self.followed.lock().unwrap().iter().map(|(partition, _)| *partition).collect();
-        let mut inner = self.queue.inner.lock().unwrap();
-        let Inner { outcomes, held, .. } = &mut *inner;
-        let is_mine = |id: &u64| held.get(id).is_none_or(|held| followed.contains(&held.key.execution.partition()));
-        let mut mine: Vec<u64> = outcomes.iter().copied().filter(is_mine).collect();
-        mine.truncate(max);
-        let mut left = mine.clone();
-        outcomes.retain(|id| left.iter().position(|taken| taken == id).map(|at| left.remove(at)).is_none());
-        let deliver = |id: u64| {
-            let outcome = held.get(&id)?.outcome.clone()?;
-            Some(Delivered { outcome, receipt: Some(Receipt(id.to_string().into())) })
-        };
-        mine.into_iter().filter_map(deliver).collect()
+        let mut reading = self.reading.lock().unwrap();
+        let inner = self.queue.inner.lock().unwrap();
+        let mut taken = Vec::new();
+        while taken.len() < max
+            && let Some(id) = reading.next(&inner.outcomes)
+        {
+            let Some(held) = inner.held.get(&id) else { continue };
+            let partition = held.key.execution.partition();
+            if let Some(outcome) = held.outcome.clone()
+                && reading.followed.iter().any(|(followed, _)| *followed == partition)
+            {
+                taken.push(Delivered { outcome, receipt: Some(Receipt(id.to_string().into())) });
+            }
+        }
+        taken
+    }
+}
+
+impl Reading {
+    fn next(&mut self, outcomes: &[u64]) -> Option<u64> {
+        self.again.pop_front().or_else(|| {
+            let next = outcomes.get(self.cursor).copied()?;
+            self.cursor += 1;
+            Some(next)
+        })
     }
 }
 
@@ -207,17 +226,14 @@ impl Dispatcher for Handle {
     }
 
     fn follow(&self, leases: &[(PartitionId, Epoch)]) {
-        let before = std::mem::replace(&mut *self.followed.lock().unwrap(), leases.to_vec());
-        let fresh: HashSet<PartitionId> =
-            leases.iter().filter(|lease| !before.contains(lease)).map(|(partition, _)| *partition).collect();
-        let mut inner = self.queue.inner.lock().unwrap();
-        let Inner { outcomes, held, .. } = &mut *inner;
-        let again = |(id, held): (&u64, &Held)| {
-            let is_fresh = held.outcome.is_some() && fresh.contains(&held.key.execution.partition());
-            (is_fresh && !outcomes.contains(id)).then_some(*id)
+        let mut reading = self.reading.lock().unwrap();
+        let before = std::mem::replace(&mut reading.followed, leases.to_vec());
+        let is_fresh = |held: &Held| {
+            let partition = held.key.execution.partition();
+            held.outcome.is_some() && leases.iter().any(|lease| lease.0 == partition && !before.contains(lease))
         };
-        let again: Vec<u64> = held.iter().filter_map(again).collect();
-        outcomes.extend(again);
+        let inner = self.queue.inner.lock().unwrap();
+        reading.again.extend(inner.held.iter().filter(|(_, held)| is_fresh(held)).map(|(id, _)| *id));
         drop(inner);
         self.queue.delivered.notify_waiters();
     }

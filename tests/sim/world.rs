@@ -212,6 +212,34 @@ impl World {
         }
     }
 
+    /// Starts a node among others.
+    pub async fn join(&self, name: &str, lease: Duration) -> Arc<Node> {
+        let options = Options { owner: name.to_owned(), lease: Some(lease), ..self.options() };
+        Node::start(options, self.ports()).await.unwrap()
+    }
+
+    /// Starts an execution at a node, under an id of its partitions; again where the node gives one back just then.
+    pub async fn start_at(&self, node: &Node, workflow: &str, n: i64) -> ExecutionId {
+        loop {
+            let (mut execution, plan) = self.execution(workflow, n, None);
+            execution.id = node.entropy().execution_id(self.clock.now());
+            match node.start(execution, plan).await {
+                Ok(Started::New(execution) | Started::Existing(execution)) => return execution.id,
+                Err(RuntimeError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// How many partitions each node holds, by its name.
+    pub fn shares(&self) -> BTreeMap<String, usize> {
+        let mut shares = BTreeMap::new();
+        for owner in self.store.rows().owners.values() {
+            *shares.entry(owner.clone()).or_default() += 1;
+        }
+        shares
+    }
+
     pub fn find(&self, id: ExecutionId) -> Option<Execution> {
         self.store.rows().executions.get(&id).cloned()
     }
@@ -354,7 +382,7 @@ impl World {
         }
     }
 
-    fn describe(&self) -> String {
+    pub fn describe(&self) -> String {
         let rows = self.store.rows();
         let live = rows.executions.values().filter(|execution| !execution.status.is_terminal());
         let live: String = live.map(|execution| tell(&rows.history(execution.id).unwrap())).collect();

@@ -2,7 +2,8 @@
 //!
 //! - `{prefix}:{q:NAME}:tasks`: a stream for each queue, with the consumer group `workers`; tasks of another priority than
 //!   the usual stand in a stream beside it, `{prefix}:{q:NAME@P}:tasks`
-//! - `{prefix}:{pN}:outcomes`: a stream for each partition, read by its owner
+//! - `{prefix}:{outcomes}:N`: a stream for each partition, read by its owner; all of them in one slot of a Redis Cluster, since
+//!   an owner reads many at once
 //! - `{prefix}:queues`: the set of queues; `{prefix}:nonce`: what is gone when the data is
 //! - `{prefix}:notices`: the channel of stops and new queues
 
@@ -33,7 +34,7 @@ impl Keys {
 
     /// The stream of a partition's outcomes.
     pub(super) fn outcomes(&self, partition: PartitionId) -> String {
-        format!("{}:{{p{partition}}}:outcomes", self.prefix)
+        format!("{}:{{outcomes}}:{partition}", self.prefix)
     }
 
     pub(super) fn queues(&self) -> String {

@@ -96,11 +96,7 @@ impl OutcomeReader {
             let mut followed = self.followed.clone();
             let read = tokio::select! {
                 biased;
-                _ = followed.changed() => {
-                    // The read may be blocked, and what it would bring is not what is followed now.
-                    self.connection = None;
-                    continue;
-                }
+                _ = followed.changed() => continue,
                 read = self.read(max) => read,
             };
             match read {
@@ -116,6 +112,8 @@ impl OutcomeReader {
 
     /// Takes up what is followed now. What is followed under a new epoch is read from its beginning.
     fn follow(&mut self) {
+        // A read that is blocked there waits for what was followed before.
+        self.connection = None;
         let Followed { leases, restarts } = self.followed.borrow_and_update().clone();
         let anew = std::mem::replace(&mut self.restarts, restarts) != restarts;
         let before = std::mem::take(&mut self.streams);

@@ -133,13 +133,16 @@ impl TaskSource for RedisSource {
 }
 
 impl RedisSource {
-    /// Swaps claims for their outcomes, in one transaction: an outcome that is refused (a full memory) leaves its claim.
+    /// Swaps claims for their outcomes: first these are sent, in one transaction, so that what is refused (a full memory) leaves
+    /// its claim. Claims and outcomes may be on different servers. A claim that stays behind lapses, after its outcome.
     async fn send(&self, swap: Swap) -> Result<(), QueueError> {
         let mut pipeline: Pipeline = redis::pipe();
         pipeline.atomic();
         for (stream, json) in swap.outcomes {
             pipeline.cmd("XADD").arg(stream).arg("*").arg(FIELD).arg(json).ignore();
         }
+        self.reader.link.send::<()>(&pipeline).await?;
+        let mut pipeline: Pipeline = redis::pipe();
         for (queue, ids) in keys::by_stream(&swap.claims) {
             let stream = self.keys().tasks(queue);
             pipeline.cmd("XACK").arg(&stream).arg(GROUP).arg(&ids).ignore();
