@@ -111,7 +111,10 @@ async fn outcomes_go_to_whoever_follows_their_partition_and_come_again_under_ano
     let worker = one.worker(&[]).await;
     one.owner().dispatch(vec![first.clone(), second.clone()]).await.unwrap();
     let claims = claim(&*worker, 2).await;
-    worker.complete(claims.into_iter().map(|claimed| (outcome(&claimed.task), claimed.receipt)).collect()).await.unwrap();
+    worker
+        .complete(claims.into_iter().map(|claimed| (outcome(&claimed.task), claimed.receipt)).collect())
+        .await
+        .unwrap();
     assert_eq!(soon(outcomes(one.owner(), 1)).await[0].outcome, outcome(&first));
     let delivered = soon(outcomes(two.owner(), 1)).await;
     assert_eq!(delivered[0].outcome, outcome(&second));

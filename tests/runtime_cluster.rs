@@ -18,7 +18,7 @@ const LEASE: Duration = Duration::from_secs(3);
 
 fn world(seed: u64) -> World {
     let world = World::new(seed, true, Crashes::Never);
-    world.queue.set_faults(QueueFaults { long: 200, ..QueueFaults::default() });
+    world.queue.set_faults(QueueFaults { long: 200, duplicates: 200, ..QueueFaults::default() });
     world
 }
 

@@ -242,7 +242,8 @@ impl State {
         }
         // What is claimed is told to stop; its outcome finds nobody.
         self.stop(&others.values().cloned().collect());
-        self.outcomes.retain(|delivered| delivered.receipt.as_ref().and_then(id_of).is_none_or(|id| !others.contains_key(&id)));
+        self.outcomes
+            .retain(|delivered| delivered.receipt.as_ref().and_then(id_of).is_none_or(|id| !others.contains_key(&id)));
         self.held.retain(|id, _| !others.contains_key(id));
     }
 

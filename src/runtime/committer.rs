@@ -119,7 +119,8 @@ impl Committer {
 
     async fn write(&mut self, batch: Batch) {
         self.shared.pass(CrashPoint::BeforeCommit).await;
-        if batch.rows.is_empty() {
+        // An outcome that is refused has no rows; that it may be acknowledged is proved all the same.
+        if batch.turns.is_empty() {
             return self.settle(batch, Committed::default());
         }
         let began = self.shared.now();

@@ -39,7 +39,13 @@ pub(super) struct Live {
 
 impl Live {
     /// An execution that starts.
-    pub fn starting(execution: &Execution, plan: Arc<Plan>, epoch: Epoch, parent: &tracing::Span, now: Timestamp) -> Self {
+    pub fn starting(
+        execution: &Execution,
+        plan: Arc<Plan>,
+        epoch: Epoch,
+        parent: &tracing::Span,
+        now: Timestamp,
+    ) -> Self {
         let state = ExecutionState::new(&plan, start_of(execution));
         let span = tracing::info_span!(
             parent: parent, "execution", id = %execution.id, workflow = %execution.workflow_name

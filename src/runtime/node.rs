@@ -1,7 +1,7 @@
 //! A node: one process's part in the running of executions. Puts the tasks together, and is the runtime of the use cases.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,11 +19,11 @@ use crate::service::waits::{Delivery, SentEvent};
 use super::act::Actor;
 use super::audience::Audience;
 use super::committer::Committer;
+use super::draw::OwnIds;
 use super::events::{Letter, Post};
 use super::family::{self, Versions};
 use super::gate::{Entrance, Gate};
 use super::loader::Loader;
-use super::draw::OwnIds;
 use super::membership::{Membership, Word};
 use super::message::{Inbound, Job, StartJob, What};
 use super::ownership::Ownership;

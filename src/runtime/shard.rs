@@ -327,13 +327,7 @@ impl Shard {
 
     /// Takes an execution that was read into memory, and goes on from where it stands. With what the queue `held` it is one of
     /// a partition that is being recovered.
-    fn install(
-        &mut self,
-        id: ExecutionId,
-        mut loaded: Loaded,
-        loading: Loading,
-        held: Option<&HashSet<AttemptKey>>,
-    ) {
+    fn install(&mut self, id: ExecutionId, mut loaded: Loaded, loading: Loading, held: Option<&HashSet<AttemptKey>>) {
         let now = self.shared.now();
         let recovering = held.is_some();
         let stopped = std::mem::take(&mut loaded.stopped);
@@ -491,8 +485,7 @@ impl Shard {
     fn drop_moved(&mut self, done: Option<mpsc::Sender<()>>) {
         let ownership = &self.shared.ownership;
         let gone = |id: &ExecutionId, slot: &Slot| ownership.epoch(id.partition()) != Some(slot.epoch());
-        let ids: Vec<ExecutionId> =
-            self.slots.iter().filter(|(id, slot)| gone(id, slot)).map(|(id, _)| *id).collect();
+        let ids: Vec<ExecutionId> = self.slots.iter().filter(|(id, slot)| gone(id, slot)).map(|(id, _)| *id).collect();
         for id in ids {
             if let Some(Slot::Loading(loading)) = self.remove(id) {
                 loading.jobs.into_iter().for_each(|job| refuse(job, moved));

@@ -13,8 +13,8 @@ use stepwell_migration::Migrator;
 
 use crate::service::ports::StoreResult;
 
-use super::options::Address;
 use super::lock::FileLock;
+use super::options::Address;
 use super::{OpenError, Options};
 
 /// The key of the advisory lock under which a PostgreSQL database is migrated.

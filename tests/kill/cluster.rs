@@ -36,7 +36,8 @@ impl Cluster {
         cluster.shared_by(servers).await;
         publish(&cluster.server).await;
         let first = cluster.server.url("");
-        let bases = std::iter::once(first).chain(cluster.others.iter().map(|(_, base)| base.clone())).collect::<Vec<_>>();
+        let bases =
+            std::iter::once(first).chain(cluster.others.iter().map(|(_, base)| base.clone())).collect::<Vec<_>>();
         for base in &bases {
             cluster.server.talk_to(base);
             cluster.ids.extend(start_at(&cluster.server, &cluster.stub, EXECUTIONS / servers).await);
@@ -76,7 +77,7 @@ impl Cluster {
 
 /// How many partitions each node holds, by its name.
 async fn shares(database: &DatabaseConnection) -> BTreeMap<String, usize> {
-    let held = "SELECT owner, COUNT(*) AS held FROM partitions GROUP BY owner";
+    let held = "SELECT owner, COUNT(*) AS held FROM partitions WHERE owner <> '' GROUP BY owner";
     let shares = rows(database, held).await;
     shares.iter().map(|row| (get(row, "owner"), get::<i64>(row, "held") as usize)).collect()
 }

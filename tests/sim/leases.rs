@@ -31,7 +31,8 @@ impl LeaseStore for MemoryStore {
         let mut rows = self.rows();
         rows.nodes.insert(node.to_owned(), Instant::now() + lease);
         let nodes = rows.nodes.keys().filter(|node| rows.lives(node)).count();
-        let held = PartitionId::all().filter(|one| rows.owner(*one) == node).map(|one| (one, rows.epoch(one))).collect();
+        let held =
+            PartitionId::all().filter(|one| rows.owner(*one) == node).map(|one| (one, rows.epoch(one))).collect();
         let free = PartitionId::all().filter(|one| !rows.lives(rows.owner(*one))).collect();
         Ok(Roster { nodes, held, free })
     }

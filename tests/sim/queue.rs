@@ -251,7 +251,9 @@ impl Dispatcher for Handle {
     async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), QueueError> {
         let mut inner = self.queue.inner.lock().unwrap();
         for receipt in receipts {
-            inner.held.remove(&receipt.0.parse().unwrap());
+            if let Some(Held { key, .. }) = inner.held.remove(&receipt.0.parse().unwrap()) {
+                self.queue.store.check_recorded(&key);
+            }
         }
         Ok(())
     }

@@ -134,6 +134,18 @@ impl MemoryStore {
     }
 }
 
+impl MemoryStore {
+    /// Whoever acknowledges an outcome has recorded it, or another of its attempt.
+    pub fn check_recorded(&self, key: &AttemptKey) {
+        let mut rows = self.rows();
+        let row = rows.steps.get(&(key.execution, key.path.clone(), key.attempt));
+        if row.is_none_or(|row| row.status == StepStatus::Running) {
+            let told = format!("{}/{}#{}", key.execution, key.path, key.attempt);
+            rows.violations.push(format!("{told}: an outcome was acknowledged and is not recorded"));
+        }
+    }
+}
+
 /// Folds rows as a recovery does.
 pub fn fold(history: &History, plan: &Plan) -> Result<stepwell::engine::ExecutionState, String> {
     let execution = &history.execution;
