@@ -42,6 +42,7 @@ mod schema;
 mod sim;
 mod store;
 mod store_commit;
+mod store_fused;
 mod store_leases;
 mod store_limits;
 mod store_reads;

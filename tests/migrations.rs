@@ -30,6 +30,7 @@ async fn an_empty_database_gets_every_table_and_a_second_start_changes_nothing()
             "workflow_steps",
             "workflow_executions",
             "step_executions",
+            "fused_steps",
             "execution_logs",
             "execution_controls",
             "partitions",

@@ -12,13 +12,13 @@ use std::hash::Hash;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 
-use crate::engine::{ExecutionUpdate, StepRow};
+use crate::engine::{ExecutionUpdate, Fusion, StepRow, fuse};
 use crate::ids::{Epoch, ExecutionId, PARTITIONS, PartitionId};
 use crate::service::model::Execution;
 use crate::service::ports::{Commit, Committed, StoreResult};
 
 use super::bulk::{self, Kind, Row, Shape};
-use super::{events, fault, limits, row, starts};
+use super::{events, fault, limits, row, starts, steps};
 
 const UPDATE_COLUMNS: &[(&str, Kind)] = &[
     ("id", Kind::Uuid),
@@ -140,7 +140,9 @@ async fn write_steps<'a>(
     transaction: &DatabaseTransaction,
     steps: impl Iterator<Item = &'a StepRow>,
 ) -> StoreResult<()> {
-    let steps = latest(steps.collect(), |step| ((step.execution, step.path.as_str(), step.attempt), step.seq));
+    let Fusion { fused, single } = fuse(&steps.collect::<Vec<_>>());
+    steps::write_fused(transaction, fused).await?;
+    let steps = latest(single, |step| ((step.execution, step.path.as_str(), step.attempt), step.seq));
     let rows = steps.into_iter().map(row::step_cells).collect();
     let conflict = format!("{STEP_CONFLICT}{}", fault::guard(STEP_GUARD));
     insert(transaction, "step_executions", STEP_COLUMNS, &conflict, rows).await

@@ -18,7 +18,7 @@ use crate::service::model::{Execution, History};
 use crate::service::ports::{Commit, Committed, DueTimer, ExecutionStore, StoreError, StoreResult};
 
 use super::bulk::{self, Kind, Shape};
-use super::{Database, commit, entity, row};
+use super::{Database, commit, entity, row, steps};
 
 /// What the partial indexes of live executions say, word for word: SQLite knows it again by its words alone, and neither
 /// database knows it with parameters in it.
@@ -112,7 +112,7 @@ impl Database {
         Ok(self.read.query_all_raw(Statement::from_sql_and_values(backend, sql, cells)).await?)
     }
 
-    /// The histories of a few executions: three statements in one transaction, so that all are of one moment.
+    /// The histories of a few executions: a few statements in one transaction, so that all are of one moment.
     async fn histories_of(&self, ids: &[ExecutionId]) -> StoreResult<Vec<History>> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let snapshot = self.begin_snapshot().await?;
@@ -121,11 +121,7 @@ impl Database {
             .order_by_asc(entity::execution::Column::Id)
             .all(&snapshot)
             .await?;
-        let steps = entity::step::Entity::find()
-            .filter(entity::step::Column::ExecutionId.is_in(ids.iter().copied()))
-            .order_by_asc(entity::step::Column::Seq)
-            .all(&snapshot)
-            .await?;
+        let steps = steps::of(&snapshot, &ids).await?;
         let controls = entity::control::Entity::find()
             .filter(entity::control::Column::ExecutionId.is_in(ids))
             .order_by_asc(entity::control::Column::Seq)
@@ -133,7 +129,6 @@ impl Database {
             .await?;
         snapshot.commit().await?;
         let executions = executions.into_iter().map(row::execution).collect::<StoreResult<_>>()?;
-        let steps = steps.into_iter().map(row::step).collect::<StoreResult<_>>()?;
         let controls = controls.into_iter().map(row::control).collect::<StoreResult<_>>()?;
         Ok(together(executions, steps, controls))
     }

@@ -21,6 +21,7 @@ mod options;
 mod reads;
 mod row;
 mod starts;
+mod steps;
 mod version_steps;
 mod versions;
 mod waits;

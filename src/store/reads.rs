@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, Select, Statement,
 };
 use uuid::Uuid;
@@ -16,8 +16,9 @@ use crate::ids::{ExecutionId, WorkflowId};
 use crate::service::model::Execution;
 use crate::service::ports::{ExecutionFilter, ExecutionReads, LogFilter, Page, StoreError, StoreResult, StoredLog};
 
-use super::entity::{execution, log, step};
+use super::entity::{execution, log};
 use super::executions::LIVE;
+use super::steps::{self, StepQuery};
 use super::{Database, row};
 
 /// How many executions are asked about by one statement.
@@ -76,14 +77,9 @@ impl ExecutionReads for Database {
     async fn execution_current_orders(&self, ids: &[ExecutionId]) -> StoreResult<Vec<(ExecutionId, u32)>> {
         let mut orders = Vec::with_capacity(ids.len());
         for ids in ids.chunks(ORDERS) {
-            let furthest = step::Entity::find()
-                .select_only()
-                .column(step::Column::ExecutionId)
-                .column_as(step::Column::StepOrder.max(), "furthest")
-                .filter(step::Column::ExecutionId.is_in(ids.iter().map(|id| id.0)))
-                .group_by(step::Column::ExecutionId);
-            for found in furthest.into_model::<Furthest>().all(&self.read).await? {
-                orders.push((ExecutionId(found.execution_id), row::count("step order", found.furthest)?));
+            let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+            for (id, furthest) in steps::furthest(&self.read, &ids).await? {
+                orders.push((ExecutionId(id), row::count("step order", furthest)?));
             }
         }
         Ok(orders)
@@ -96,14 +92,10 @@ impl ExecutionReads for Database {
         offset: u64,
         limit: u64,
     ) -> StoreResult<Page<StepRow>> {
-        let mut matching = step::Entity::find().filter(step::Column::ExecutionId.eq(id.0));
-        if let Some(status) = status {
-            matching = matching.filter(step::Column::Status.eq(status.as_str()));
-        }
-        let total = matching.clone().count(&self.read).await?;
-        let page = matching.order_by_asc(step::Column::Seq).order_by_asc(step::Column::Path);
-        let rows = page.offset(offset).limit(limit).all(&self.read).await?;
-        Ok(Page { items: rows.into_iter().map(row::step).collect::<StoreResult<_>>()?, total })
+        let snapshot = self.begin_snapshot().await?;
+        let page = steps::list(&snapshot, &StepQuery { execution: id, status, offset, limit }).await?;
+        snapshot.commit().await?;
+        Ok(page)
     }
 
     async fn log_list(&self, id: ExecutionId, filter: &LogFilter) -> StoreResult<Vec<StoredLog>> {
@@ -122,13 +114,6 @@ impl ExecutionReads for Database {
     async fn execution_count_live(&self, workflow: WorkflowId) -> StoreResult<u64> {
         live_of(workflow).count(&self.read).await.map_err(StoreError::from)
     }
-}
-
-/// The order of the furthest step of an execution.
-#[derive(FromQueryResult)]
-struct Furthest {
-    execution_id: Uuid,
-    furthest: i64,
 }
 
 impl Database {

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::engine::{
-    Compensation, ControlRow, ExecutionStatus, ExecutionUpdate, LogEntry, LogLevel, StepRow, StepStatus,
+    Compensation, ControlRow, ExecutionStatus, ExecutionUpdate, FusedSteps, LogEntry, LogLevel, StepRow, StepStatus,
 };
 use crate::expr::Timestamp;
 use crate::ids::{ExecutionId, StepPath, WorkflowId};
@@ -218,6 +218,23 @@ pub(super) fn step(row: entity::step::Model) -> StoreResult<StepRow> {
         started_at: row.started_at.map(Timestamp),
         completed_at: row.completed_at.map(Timestamp),
     })
+}
+
+/// The steps of a run from its row.
+pub(super) fn fused(row: entity::fused::Model) -> StoreResult<Vec<StepRow>> {
+    let run = FusedSteps {
+        execution: ExecutionId(row.execution_id),
+        seq: row.seq,
+        length: count("length of a run of steps", row.length)?,
+        skipped: count("skipped steps of a run", row.skipped)?,
+        furthest: count("step order", row.furthest)?,
+        steps: row.steps,
+    };
+    let steps = run.unfold().map_err(|error| StoreError::Corrupt(format!("a run of steps: {error}")))?;
+    if u32::try_from(steps.len()) != Ok(run.length) {
+        return Err(StoreError::Corrupt(format!("a run of {} steps that holds {}", run.length, steps.len())));
+    }
+    Ok(steps)
 }
 
 /// An entry of a log from its row.

@@ -13,7 +13,7 @@ use crate::ids::WorkflowId;
 use crate::service::model::{DraftStep, Version, Workflow, WorkflowStatus};
 use crate::service::ports::{NewVersion, Page, StoreError, StoreResult, WorkflowFilter, WorkflowStore};
 
-use super::entity::{control, execution, log, step, workflow, workflow_step};
+use super::entity::{control, execution, fused, log, step, workflow, workflow_step};
 use super::{Database, events, reads, row, versions};
 
 /// How many executions are deleted by one transaction, so that commits go on between.
@@ -145,6 +145,7 @@ async fn delete_executions(transaction: &DatabaseTransaction, ids: Vec<Uuid>) ->
     log::Entity::delete_many().filter(log::Column::ExecutionId.is_in(ids.clone())).exec(transaction).await?;
     control::Entity::delete_many().filter(control::Column::ExecutionId.is_in(ids.clone())).exec(transaction).await?;
     step::Entity::delete_many().filter(step::Column::ExecutionId.is_in(ids.clone())).exec(transaction).await?;
+    fused::Entity::delete_many().filter(fused::Column::ExecutionId.is_in(ids.clone())).exec(transaction).await?;
     execution::Entity::delete_many().filter(execution::Column::Id.is_in(ids)).exec(transaction).await?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod choices;
 mod ending;
 mod flow;
+mod fused;
 mod keep_going;
 mod lifecycle;
 mod pauses;

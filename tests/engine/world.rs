@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use stepwell::engine::{
-    ControlRow, Dispatch, Effects, Event, ExecutionState, ExecutionStatus, LogEntry, Outcome, Refusal, Start,
-    StepError, StepRow, StepStatus, Timer, TimerTarget, advance, replay,
+    ControlRow, Dispatch, Effects, Event, ExecutionState, ExecutionStatus, Fusion, LogEntry, Outcome, Refusal, Start,
+    StepError, StepRow, StepStatus, Timer, TimerTarget, advance, fuse, replay,
 };
 use stepwell::expr::{Timestamp, Value};
 use stepwell::ids::{ExecutionId, StepPath};
@@ -131,9 +131,7 @@ impl World {
     /// Applies an event, keeps what it writes, and checks that the rows fold to the same state.
     pub fn apply(&mut self, event: Event) -> Result<Effects, Refusal> {
         let effects = advance(&self.plan, &mut self.state, event, self.now)?;
-        for row in effects.steps.clone() {
-            self.rows.insert((row.path.clone(), row.attempt), row);
-        }
+        self.keep(&effects.steps);
         self.controls.extend(effects.controls.clone());
         self.logs.extend(effects.logs.clone());
         self.dispatches.extend(effects.dispatches.clone());
@@ -149,6 +147,18 @@ impl World {
             self.state = folded;
         }
         Ok(effects)
+    }
+
+    /// Keeps rows as a store does: runs of pure steps each as one record, which nothing replaces.
+    fn keep(&mut self, rows: &[StepRow]) {
+        let Fusion { fused, single } = fuse(&rows.iter().collect::<Vec<_>>());
+        for row in fused.iter().flat_map(|run| run.unfold().unwrap()) {
+            let before = self.rows.insert((row.path.clone(), row.attempt), row);
+            assert_eq!(before, None, "a row of a run stood there already");
+        }
+        for row in single {
+            self.rows.insert((row.path.clone(), row.attempt), row.clone());
+        }
     }
 
     pub fn folded(&self) -> ExecutionState {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use stepwell::engine::{
-    Compensation, ControlRow, ExecutionStatus, ExecutionUpdate, LogEntry, Start, StepRow, StepStatus, TimerTarget,
-    replay,
+    Compensation, ControlRow, ExecutionStatus, ExecutionUpdate, Fusion, LogEntry, Start, StepRow, StepStatus,
+    TimerTarget, fuse, replay,
 };
 use stepwell::expr::Timestamp;
 use stepwell::ids::{Attempt, Epoch, ExecutionId, PartitionId, StepPath};
@@ -198,7 +198,9 @@ impl Rows {
         }
         let keep = |id: ExecutionId| owned.contains(&id.partition()) && !refused.contains(&id);
         commit.executions.iter().filter(|update| keep(update.id)).for_each(|update| self.update(update, guarded));
-        commit.steps.iter().filter(|row| keep(row.execution)).for_each(|row| self.step(row, guarded));
+        let Fusion { fused, single } = fuse(&commit.steps.iter().filter(|row| keep(row.execution)).collect::<Vec<_>>());
+        fused.iter().flat_map(|run| run.unfold().unwrap()).for_each(|row| self.step(&row, guarded));
+        single.into_iter().for_each(|row| self.step(row, guarded));
         self.logs.extend(commit.logs.iter().filter(|(id, _)| keep(*id)).cloned());
         for control in commit.controls.iter().filter(|control| keep(control.execution)) {
             self.controls.entry((control.execution, control.seq)).or_insert_with(|| control.clone());

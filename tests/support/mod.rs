@@ -2,4 +2,5 @@
 
 pub mod postgres;
 pub mod redis;
+pub mod rows;
 pub mod server;

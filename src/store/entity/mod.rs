@@ -4,6 +4,7 @@
 
 pub mod control;
 pub mod execution;
+pub mod fused;
 pub mod log;
 pub mod step;
 pub mod version;
