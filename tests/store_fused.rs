@@ -81,8 +81,7 @@ async fn a_commit_that_is_tried_again_leaves_a_run_as_it_is() {
         for _ in 0..2 {
             fresh.commit(Commit { steps: steps.clone(), ..Commit::default() }).await.unwrap();
         }
-        let changed: Vec<StepRow> =
-            steps.iter().map(|row| StepRow { output: None, ..row.clone() }).collect();
+        let changed: Vec<StepRow> = steps.iter().map(|row| StepRow { output: None, ..row.clone() }).collect();
         fresh.commit(Commit { steps: changed, ..Commit::default() }).await.unwrap();
         assert_eq!(history(&fresh, 1).await, steps);
         assert_eq!(fresh.database.step_list(id(1), None, 0, 9).await.unwrap().total, 3);

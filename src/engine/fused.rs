@@ -92,8 +92,14 @@ fn is_passing(row: &StepRow) -> bool {
 impl FusedSteps {
     /// A run of as many of these rows as fit, and the rest; none where that would be fewer than two.
     fn of<'r, 'a>(first: &StepRow, rows: &'r [&'a StepRow]) -> Option<(Self, &'r [&'a StepRow])> {
-        let mut run =
-            Self { execution: first.execution, seq: first.seq, length: 0, skipped: 0, furthest: 0, steps: String::new() };
+        let mut run = Self {
+            execution: first.execution,
+            seq: first.seq,
+            length: 0,
+            skipped: 0,
+            furthest: 0,
+            steps: String::new(),
+        };
         let mut json = vec![b'['];
         let mut last = None;
         let fitting = rows.iter().take(MAX_STEPS).take_while(|row| {

@@ -106,9 +106,8 @@ pub(super) async fn list(snapshot: &DatabaseTransaction, query: &StepQuery) -> S
         .add(step::Column::ExecutionId.eq(execution))
         .add(step::Column::Seq.between(first, last))
         .add_option(query.status.map(|status| step::Column::Status.eq(status.as_str())));
-    let fused = Condition::all()
-        .add(fused::Column::ExecutionId.eq(execution))
-        .add(fused::Column::Seq.between(first, last));
+    let fused =
+        Condition::all().add(fused::Column::ExecutionId.eq(execution)).add(fused::Column::Seq.between(first, last));
     let mut steps = read(snapshot, single, fused).await?;
     steps.retain(|step| query.status.is_none_or(|status| step.status == status));
     let over = query.offset.saturating_sub(u64::try_from(before).unwrap_or(0));
@@ -155,11 +154,7 @@ async fn place(snapshot: &DatabaseTransaction, query: &StepQuery) -> StoreResult
 }
 
 /// The steps that rows hold, each by itself, by `seq`.
-async fn read(
-    connection: &impl ConnectionTrait,
-    single: Condition,
-    fused: Condition,
-) -> StoreResult<Vec<StepRow>> {
+async fn read(connection: &impl ConnectionTrait, single: Condition, fused: Condition) -> StoreResult<Vec<StepRow>> {
     let rows = step::Entity::find().filter(single).all(connection).await?;
     let mut steps = rows.into_iter().map(row::step).collect::<StoreResult<Vec<_>>>()?;
     for run in fused::Entity::find().filter(fused).all(connection).await? {
