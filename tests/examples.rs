@@ -126,7 +126,10 @@ fn runs() -> Vec<Run> {
 
 /// The runs that fail, and with what code.
 fn failures() -> Vec<(&'static str, Value, &'static str)> {
-    vec![("order-shipping", json!({ "order_id": "bad1", "amount": 10 }), "INVALID_ORDER")]
+    vec![
+        ("order-shipping", json!({ "order_id": "bad1", "amount": 10 }), "INVALID_ORDER"),
+        ("order-shipping", json!({ "order_id": "o1", "amount": 10 }), "SECRET"),
+    ]
 }
 
 fn folder() -> PathBuf {

@@ -14,6 +14,7 @@ mod convert;
 mod custom_handler;
 mod diagnostics;
 mod diagnostics_data;
+mod diagnostics_parity;
 mod docs;
 mod e2e;
 mod engine;

@@ -125,7 +125,9 @@ impl<'a> ApiExtractor<'a> for SourceText {
     ) -> poem::Result<Self> {
         let bytes = bytes_of(body).await?;
         let notation = request.content_type().is_some_and(|kind| kind.contains("toml")).then_some(Notation::Toml);
-        Ok(Self { text: utf8(&bytes)?.to_owned(), notation })
+        // A byte-order mark is no part of the text, as in a file.
+        let text = utf8(&bytes)?;
+        Ok(Self { text: text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(), notation })
     }
 }
 

@@ -19,6 +19,8 @@ pub mod code {
     pub const CANCELLED: &str = "CANCELLED";
     /// An expression could not be evaluated.
     pub const EXPRESSION: &str = "EXPRESSION";
+    /// A secret that is read has no value.
+    pub const SECRET: &str = "SECRET";
     /// A value is past a limit.
     pub const LIMIT: &str = "LIMIT";
     /// A configuration does not fit its task type.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::expr::{Budget, EvalError, Expr, Map, Scope, Timestamp, Value, evaluate};
+use crate::expr::{Budget, EvalError, Expr, ExprKind, Map, Scope, Span, Timestamp, Value, evaluate};
 use crate::plan::{Action, NodeId, NodeKind, Plan, StepNode};
 
 use super::state::{ExecutionState, FrameId, ScopeId};
@@ -28,7 +28,30 @@ impl<'a> Names<'a> {
 
     /// Evaluates an expression here.
     pub fn value(&self, expr: &Expr) -> Result<Value, StepError> {
-        evaluate(expr, self, &mut Budget::default()).map_err(|error| expression_error(&error))
+        evaluate(expr, self, &mut Budget::default()).map_err(|error| match self.secret_at(expr, error.span) {
+            Some(secret) => secret_error(secret),
+            None => expression_error(&error),
+        })
+    }
+
+    /// The secret whose reading failed at `span`: one that is read there in an execution that has none.
+    fn secret_at<'e>(&self, expr: &'e Expr, span: Span) -> Option<&'e Arc<str>> {
+        if self.state.start.secrets.is_some() {
+            return None;
+        }
+        let read = match &expr.kind {
+            ExprKind::Field { base, name, .. } => Some((base, name)),
+            ExprKind::Index { base, index, .. } => match &index.kind {
+                ExprKind::Literal(Value::Str(name)) => Some((base, name)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let is_secret =
+            |base: &Expr| base.span == span && matches!(&base.kind, ExprKind::Name(root) if &**root == "secrets");
+        let mut found = read.filter(|(base, _)| is_secret(base)).map(|(_, name)| name);
+        expr.each_part(&mut |part| found = found.or_else(|| self.secret_at(part, span)));
+        found
     }
 
     /// Evaluates a condition here.
@@ -204,6 +227,15 @@ fn steps_within<'a>(plan: &'a Plan, node: NodeId, found: &mut Vec<&'a StepNode>)
         NodeKind::For(_) => {}
         other => other.each_child(&mut |child| steps_within(plan, child, found)),
     }
+}
+
+fn secret_error(secret: &str) -> StepError {
+    let message = format!(
+        "the secret `{secret}` has no value: this version gives none to steps; let a handler of your own read it where its \
+         worker runs"
+    );
+    let details = Value::object([("secret", Value::str(secret))]);
+    StepError { details: Some(details), ..StepError::fatal(code::SECRET, message) }
 }
 
 fn expression_error(error: &EvalError) -> StepError {

@@ -88,6 +88,9 @@ impl Type {
     pub fn nullable(self) -> Self {
         match self {
             Self::Union(mut members) => {
+                if members.is_empty() {
+                    return Self::Null;
+                }
                 if !members.contains(&Self::Null) {
                     members.push(Self::Null);
                 }

@@ -1,45 +1,6 @@
-//! Walking an expression: its parts, and giving all of it one place.
+//! Giving all of an expression one place.
 
-use crate::expr::{Expr, ExprKind, ListItem, ObjectEntry, Span, TemplatePart};
-
-/// Calls `visit` with each direct part of `expr`, to change it.
-pub fn each_part_mut(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
-    match &mut expr.kind {
-        ExprKind::Literal(_) | ExprKind::Name(_) => {}
-        ExprKind::Field { base, .. } | ExprKind::Has(base) => visit(base),
-        ExprKind::Index { base, index, .. } => {
-            visit(base);
-            visit(index);
-        }
-        ExprKind::List(items) => {
-            items.iter_mut().for_each(|(ListItem::Item(item) | ListItem::Spread(item))| visit(item));
-        }
-        ExprKind::Object(entries) => {
-            entries.iter_mut().for_each(|(ObjectEntry::Field { value, .. } | ObjectEntry::Spread(value))| visit(value))
-        }
-        ExprKind::Unary { operand, .. } => visit(operand),
-        ExprKind::Binary { left, right, .. } => {
-            visit(left);
-            visit(right);
-        }
-        ExprKind::Conditional { test, then, otherwise } => {
-            visit(test);
-            visit(then);
-            visit(otherwise);
-        }
-        ExprKind::Call { receiver, args, .. } => receiver.as_deref_mut().into_iter().chain(args).for_each(visit),
-        ExprKind::Macro { list, filter, body, .. } => {
-            visit(list);
-            filter.as_deref_mut().into_iter().for_each(&mut *visit);
-            visit(body);
-        }
-        ExprKind::Template(parts) => parts.iter_mut().for_each(|part| {
-            if let TemplatePart::Expr(part) = part {
-                visit(part);
-            }
-        }),
-    }
-}
+use crate::expr::{Expr, ExprKind, ObjectEntry, Span};
 
 /// Gives all of `expr` the place `span`: for text whose inner places are not known.
 pub fn respan(expr: &mut Expr, span: Span) {
@@ -54,5 +15,5 @@ pub fn respan(expr: &mut Expr, span: Span) {
             }
         }
     }
-    each_part_mut(expr, &mut |part| respan(part, span));
+    expr.each_part_mut(&mut |part| respan(part, span));
 }

@@ -108,7 +108,10 @@ fn read(path: &Path, found: &fs::Metadata, notation: Notation) -> Option<Found> 
         Err(error) => return Some(Found::Unreadable(format!("can't read it: {error}"))),
     };
     Some(match String::from_utf8(bytes) {
-        Ok(text) => Found::Text { notation, hash: source_hash(&text), text: text.into() },
+        Ok(text) => {
+            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+            Found::Text { notation, hash: source_hash(text), text: text.into() }
+        }
         Err(error) => Found::Unreadable(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to())),
     })
 }

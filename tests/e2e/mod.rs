@@ -29,4 +29,5 @@ mod patterns;
 mod retries;
 pub mod server;
 mod times;
+mod undos;
 mod waits;

@@ -49,6 +49,24 @@ fn retries_are_used_up() {
 }
 
 #[test]
+fn a_step_that_reads_a_secret_fails_before_it_is_sent_and_says_which() {
+    let text = r#"workflow w {
+  secret pay_key
+  secret other
+  step call: http_request { url = "https://x", headers = { authorization: "Bearer ${READ}" }, retry 2 }
+}"#;
+    for read in ["secrets.pay_key", "secrets[\"pay_key\"]", "secrets.pay_key ?? secrets.other"] {
+        both(&text.replace("READ", read), "{}", |world| {
+            let error = world.state.error().unwrap();
+            assert_eq!((world.status(), &*error.code), (ExecutionStatus::Failed, "SECRET"), "{read}");
+            assert!(error.message.contains("`pay_key`"), "{error}");
+            assert_eq!(error.details, Some(json(r#"{"secret": "pay_key"}"#)));
+            assert_eq!(world.story(), ["call#1 failed"]);
+        });
+    }
+}
+
+#[test]
 fn what_the_other_side_asks_for_lengthens_the_wait_up_to_an_hour() {
     both(RETRIED, "{}", |mut world| {
         world.answer(|_| Err(StepError { retry_after_ms: Some(90_000_000), ..busy() }));

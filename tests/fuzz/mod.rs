@@ -8,8 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use stepwell::lang::{
-    CompileOptions, Diagnostic, Notation, Source, builtin_task_types, compile, compile_with, format_source, parse_flow,
-    parse_toml, render, report,
+    CompileOptions, Diagnostic, Notation, Source, builtin_task_types, compile, compile_with, format_source, render,
+    report,
 };
 use stepwell::plan::{Plan, TaskTypes};
 
@@ -90,14 +90,14 @@ fn every_seed_is_compiled_and_says_where() {
 }
 
 #[test]
-fn the_corpus_parses_where_it_is_not_broken_on_purpose() {
+fn the_corpus_compiles_where_it_is_not_broken_on_purpose() {
+    let types = builtin_task_types();
     for seed in corpus() {
         let source = source(&seed, &seed.text);
-        let (_, found) = match seed.notation {
-            Notation::Flow => parse_flow(&source),
-            Notation::Toml => parse_toml(&source),
-        };
-        assert_eq!(!found.is_empty(), seed.name.contains("broken-"), "{}", render(&source, &found, false));
+        let compiled = compile(&source, &types);
+        let broken = seed.name.contains("broken-");
+        assert_eq!(compiled.has_errors(), broken, "{}", render(&source, &compiled.diagnostics, false));
+        assert!(compiled.plans.is_empty() || !broken, "{}", seed.name);
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::script::{What, attempted, backoff_ms, undone};
+use super::script::{What, attempted, backoff_ms, first_signal, undone, word};
 use super::tree::{Block, Needs, Node, Workflow, first_of, names_of, steps_of};
 
 /// How a part of the tree comes to its end.
@@ -259,8 +259,41 @@ impl Model {
             }
             Node::Sleep(takes) if at + takes > drain => End::Gone(drain),
             Node::Sleep(takes) => End::Ok(at + takes),
+            Node::Wait { name, even, timeout } => {
+                let comes = first_signal(self.seed, name, *even);
+                let comes = comes.map(|(when, number)| (when.max(at), Ok(Some((&**name, number)))));
+                self.awaited(comes, *timeout, (at, drain), here, facts)
+            }
+            Node::Approve { name, timeout } => {
+                let said = word(self.seed, name);
+                let said = said.map(|(after, yes)| (at + after, if yes { Ok(None) } else { Err("APPROVAL_REFUSED") }));
+                self.awaited(said, *timeout, (at, drain), here, facts)
+            }
             Node::Return(value) => End::Return(at, *value),
             Node::Fail(code) => fails(at, drain, code),
+        }
+    }
+
+    /// A wait for what comes from outside, at some time: a name to be bound to a number, nothing, or an error.
+    fn awaited(
+        &self,
+        comes: Option<(u64, Result<Option<(&str, i64)>, &str>)>,
+        timeout: Option<u64>,
+        (at, drain): (u64, u64),
+        here: &Here,
+        facts: &mut Facts,
+    ) -> End {
+        let due = timeout.map_or(NEVER, |timeout| at + timeout);
+        let (end, came) = comes.filter(|(when, _)| *when <= due).unwrap_or((due, Err("TIMEOUT")));
+        if end > drain {
+            return End::Gone(drain);
+        }
+        match came {
+            Err(code) => fails(end, drain, code),
+            Ok(bound) => {
+                facts.bound.extend(bound.map(|(name, number)| (here.path(name), Out::Int(number))));
+                End::Ok(end)
+            }
         }
     }
 

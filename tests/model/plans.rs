@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use stepwell::expr::{BinaryOp, Expr, ExprKind, ObjectEntry, Span, Value};
 use stepwell::plan::{
-    Action, CatchArm, ForNode, IfArm, Jitter, JoinMode, KeepGoing, MatchArm, MatchNode, Node as PlanNode, NodeId,
-    NodeKind, PLAN_FORMAT, ParallelChild, Plan, Rarely, RepeatNode, RetryPolicy, StepNode, TryNode, Wake,
+    Action, ApproveNode, CatchArm, ForNode, IfArm, Jitter, JoinMode, KeepGoing, MatchArm, MatchNode, Node as PlanNode,
+    NodeId, NodeKind, PLAN_FORMAT, ParallelChild, Plan, Rarely, RepeatNode, RetryPolicy, StepNode, TryNode, WaitNode,
+    Wake,
 };
 
 use super::script::{TIMEOUT_MS, backoff_ms};
@@ -80,7 +81,7 @@ impl Building {
         let at = NodeId(u32::try_from(self.nodes.len()).unwrap());
         // Counted, so that no two are called the same.
         let id: Arc<str> = match &kind {
-            NodeKind::Step(_) | NodeKind::Let { .. } => id.into(),
+            NodeKind::Step(_) | NodeKind::Let { .. } | NodeKind::Wait(_) | NodeKind::Approve(_) => id.into(),
             _ => format!("{id}-{}", at.0).into(),
         };
         self.nodes.push(PlanNode { id, parent, span: Span::default(), kind });
@@ -105,6 +106,17 @@ impl Building {
             Node::Let { name, value } => {
                 let kind = NodeKind::Let { name: name.as_str().into(), value: literal(Value::Int(*value)) };
                 self.add(parent, name, kind)
+            }
+            Node::Wait { name, even, timeout } => {
+                let condition = even.then(|| is_zero(binary(BinaryOp::Rem, named("event"), int(2))));
+                let (name, timeout): (Arc<str>, _) = (name.as_str().into(), timeout.map(millis));
+                let wait = WaitNode { name: name.clone(), event: name.clone(), condition, timeout };
+                self.add(parent, &name, NodeKind::Wait(Box::new(wait)))
+            }
+            Node::Approve { name, timeout } => {
+                let timeout = timeout.map(millis);
+                let approve = ApproveNode { name: name.as_str().into(), group: "people".into(), form: None, timeout };
+                self.add(parent, name, NodeKind::Approve(Box::new(approve)))
             }
             Node::Compensate => self.add(parent, "compensate", NodeKind::Compensate),
             Node::Sleep(ms) => self.add(parent, "sleep", NodeKind::Sleep(Wake::After(millis(*ms)))),
@@ -212,7 +224,7 @@ impl Building {
                 NodeKind::Repeat(Box::new(RepeatNode {
                     every: (*every > 0).then(|| millis(*every)),
                     max: int(*max),
-                    until: binary(BinaryOp::Eq, third, int(0)),
+                    until: is_zero(third),
                     body: self.block(here, body),
                 }))
             }
@@ -234,6 +246,10 @@ impl Building {
         };
         self.fill(at, kind)
     }
+}
+
+fn is_zero(expr: Expr) -> Expr {
+    binary(BinaryOp::Eq, expr, int(0))
 }
 
 /// `error.code == code`.

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use stepwell::engine::{Control, StepError};
 use stepwell::expr::{Timestamp, Value};
-use stepwell::plan::TaskTypes;
-use stepwell::trial::{Begin, Ending, Library, Reply, Task, Trouble, Workers, World};
+use stepwell::plan::{ApproveNode, TaskTypes};
+use stepwell::trial::{Begin, Ending, Library, Reply, Task, Trouble, Word, Workers, World};
 
-use super::grow::grow;
+use crate::sim::rng::Rng;
+
+use super::grow::{grow, grow_in_a_row};
 use super::meaning::{Out, Prediction, predict};
 use super::plans::plan_of;
-use super::script::{What, attempted, undone};
+use super::script::{What, attempted, signals, undone, word};
 use super::tree::Workflow;
 
 /// Workers that do as the script says, and keep what they were asked.
@@ -45,6 +47,22 @@ impl Workers for Scripted {
         };
         Ok(Reply { after_ms: attempted.after_ms, ending })
     }
+
+    fn word(&mut self, name: &str, _approve: &ApproveNode) -> Result<Option<Word>, Box<Trouble>> {
+        let word = word(self.seed, name);
+        Ok(word.map(|(after_ms, approved)| Word { after_ms, approved, form: Value::Null, reason: None }))
+    }
+}
+
+/// What is done with a run that the workflow does not tell of.
+#[derive(Clone, Copy, Debug, Default)]
+struct Handling {
+    /// Whether its state is thrown away after each event.
+    crashes: bool,
+    /// When it is paused, and when it is resumed.
+    pause: Option<(u64, u64)>,
+    /// How many execution retries it has.
+    retries: u32,
 }
 
 /// What the engine came to, in the words of the model.
@@ -59,16 +77,26 @@ struct Came {
     ended_at: u64,
 }
 
-fn run(workflow: &Workflow, names: &[String], crashes: bool) -> Result<Came, String> {
+fn run(workflow: &Workflow, names: &[String], handling: Handling) -> Result<Came, String> {
     let mut library = Library::default();
     library.insert(Arc::new(plan_of(workflow, names)), &TaskTypes::default())?;
     let known = library.get("random").unwrap();
     let mut workers = Scripted { seed: workflow.seed, sent: BTreeMap::new(), undone: Vec::new() };
     let empty = Value::object::<&str>([]);
-    let begin = Begin { at: Timestamp(0), input: empty.clone(), settings: empty, max_retries: 0 };
+    let begin = Begin { at: Timestamp(0), input: empty.clone(), settings: empty, max_retries: handling.retries };
     let mut world = World::new(&library, known, &mut workers, begin);
-    if crashes {
+    if handling.crashes {
         world = world.crashing();
+    }
+    for name in &workflow.waits {
+        for (at, number) in signals(workflow.seed, name) {
+            let (id, name) = (format!("{name}-{at}").into(), name.as_str().into());
+            world.ask(at, Control::Signal { id, name, data: Value::Int(number) });
+        }
+    }
+    if let Some((pause, resume)) = handling.pause {
+        world.ask(pause, Control::Pause);
+        world.ask(resume, Control::Resume);
     }
     if let Some(cancel) = workflow.cancel {
         world.ask(cancel, Control::Cancel { reason: "the script says so".into(), undo: true });
@@ -138,7 +166,7 @@ fn predicted(prediction: &Prediction, names: &[String]) -> Came {
 fn disagreement(workflow: &Workflow, crashes: bool) -> Option<String> {
     let prediction = predict(workflow);
     let names = names_at_end(&prediction);
-    let mut came = match run(workflow, &names, crashes) {
+    let mut came = match run(workflow, &names, Handling { crashes, ..Handling::default() }) {
         Ok(came) => came,
         Err(broken) => return Some(broken),
     };
@@ -190,4 +218,51 @@ fn the_engine_does_what_the_model_says() {
 #[test]
 fn and_after_a_crash_at_every_event() {
     check((1..=31).step_by(5), 40, true);
+}
+
+/// A pause somewhere in the run, and some execution retries.
+fn handled(seed: u64) -> Handling {
+    let rng = Rng::new(seed);
+    let pause = rng.below(4_000_000_000);
+    let pause = (pause, pause + 1 + rng.below(3_000_000_000));
+    Handling { crashes: false, pause: rng.chance(700).then_some(pause), retries: u32::try_from(rng.below(4)).unwrap() }
+}
+
+#[test]
+fn a_pause_changes_nothing_but_times_where_one_thing_happens_after_the_other() {
+    let mut later = 0;
+    for size in (1..=41).step_by(5) {
+        for seed in 0..60 {
+            let workflow = grow_in_a_row(seed * 1_000_003 + size as u64, size);
+            let prediction = predict(&workflow);
+            let names = names_at_end(&prediction);
+            let wanted = predicted(&prediction, &names);
+            let pause = handled(seed).pause;
+            let came = run(&workflow, &names, Handling { crashes: seed % 2 == 0, pause, retries: 0 });
+            let came = came.unwrap_or_else(|broken| panic!("size {size}, seed {seed}: {broken}\n{workflow:#?}"));
+            assert!(came.ended_at >= wanted.ended_at, "size {size}, seed {seed}: {pause:?} {workflow:#?}");
+            later += usize::from(came.ended_at > wanted.ended_at);
+            let came = Came { ended_at: wanted.ended_at, ..came };
+            assert_eq!(came, wanted, "size {size}, seed {seed}, paused {pause:?}: {workflow:#?}");
+        }
+    }
+    assert!(later > 100, "only {later} of the runs were held up by their pause");
+}
+
+#[test]
+fn what_is_paused_and_retried_comes_to_the_same_after_a_crash_at_every_event() {
+    let (mut ended, mut retried) = (0, 0);
+    for size in (1..=31).step_by(5) {
+        for seed in 0..40 {
+            let workflow = grow(seed * 1_000_003 + size as u64, size);
+            let handling = handled(seed ^ 0xABCD);
+            let straight = run(&workflow, &[], handling);
+            let crashed = run(&workflow, &[], Handling { crashes: true, ..handling });
+            assert_eq!(straight, crashed, "size {size}, seed {seed}, {handling:?}: {workflow:#?}");
+            ended += usize::from(straight.is_ok());
+            let plain = run(&workflow, &[], Handling { retries: 0, ..handling });
+            retried += usize::from(plain.ok().map(|came| came.sent) != straight.ok().map(|came| came.sent));
+        }
+    }
+    assert!(ended > 200 && retried > 40, "{ended} ended, {retried} were retried");
 }

@@ -37,6 +37,26 @@ pub fn attempted(seed: u64, path: &str, attempt: u32) -> Attempted {
     Attempted { after_ms: if what == What::TimesOut { TIMEOUT_MS } else { after_ms }, what }
 }
 
+/// The signals of a name, in order: when each comes, and its number.
+pub fn signals(seed: u64, name: &str) -> Vec<(u64, i64)> {
+    let rng = Rng::new(hash(seed, name, 0));
+    let signal = |_| (1 + rng.below(4_000_000_000), i64::try_from(rng.below(1_000)).unwrap());
+    let mut signals: Vec<_> = (0..rng.below(4)).map(signal).collect();
+    signals.sort_unstable();
+    signals
+}
+
+/// The first of the signals of a name that a wait takes.
+pub fn first_signal(seed: u64, name: &str, even: bool) -> Option<(u64, i64)> {
+    signals(seed, name).into_iter().find(|(_, number)| !even || number % 2 == 0)
+}
+
+/// What a person who is asked says after how long: yes or no. Nothing, where nobody is there.
+pub fn word(seed: u64, name: &str) -> Option<(u64, bool)> {
+    let rng = Rng::new(hash(seed, name, 0));
+    rng.chance(800).then(|| (1 + rng.below(1_000_000_000), rng.chance(700)))
+}
+
 /// How long an undo takes, and whether it works.
 pub fn undone(seed: u64, path: &str) -> (u64, bool) {
     let rng = Rng::new(hash(seed, path, 0));

@@ -50,6 +50,16 @@ pub enum Node {
     },
     Compensate,
     Sleep(u64),
+    /// Waits for a signal of its own name, of an even number where it is `even`.
+    Wait {
+        name: String,
+        even: bool,
+        timeout: Option<u64>,
+    },
+    Approve {
+        name: String,
+        timeout: Option<u64>,
+    },
     Return(i64),
     Fail(String),
 }
@@ -73,6 +83,8 @@ pub struct Workflow {
     pub body: Block,
     /// When it is cancelled, and whether that undoes.
     pub cancel: Option<u64>,
+    /// The names of its waits.
+    pub waits: Vec<String>,
 }
 
 /// The name of the first step of a block.
@@ -98,7 +110,12 @@ fn named<'a>(block: &'a Block, wanted: &dyn Fn(&Node) -> bool) -> Vec<&'a str> {
     let mut found = Vec::new();
     for node in block {
         match node {
-            Node::Step { name, .. } | Node::Let { name, .. } | Node::For { name: Some(name), .. } if wanted(node) => {
+            Node::Step { name, .. }
+            | Node::Let { name, .. }
+            | Node::Wait { name, .. }
+            | Node::For { name: Some(name), .. }
+                if wanted(node) =>
+            {
                 found.push(&**name);
             }
             _ => inner_blocks(node).into_iter().for_each(|block| found.extend(named(block, wanted))),

@@ -22,8 +22,8 @@ pub(super) const TABLE: &[Function] = &[
     method("slice", (1, 2), "list<T>.slice(start: int, end?: int) -> list<T>")
         .does("The items from `start` up to `end`, or to the end; both must be within the list.", slice)
         .cost("O(n)", "the items"),
-    both("sum", (0, 0), "list<N>.sum() -> N")
-        .does("The sum of numbers or of durations; 0 for an empty list.", sum)
+    both("sum", (0, 1), "list<N>.sum(start?: N) -> N")
+        .does("The sum of numbers or of durations, added to `start`, which is 0 where it is left out.", sum)
         .cost("O(n)", "the items"),
     both("avg", (0, 0), "list<number>.avg() -> number?")
         .does("The average of numbers, or null for an empty list.", avg)
@@ -98,14 +98,16 @@ fn slice(call: &mut Call) -> Result<Value, Fault> {
 fn sum(call: &mut Call) -> Result<Value, Fault> {
     let items = call.list(0)?;
     call.budget.charge(items.len())?;
-    let mut items = items.iter();
-    let Some(first) = items.next() else { return Ok(Value::Int(0)) };
-    let mut total = first.clone();
-    for item in std::iter::once(first).chain(items.clone()) {
-        if !matches!(item, Value::Int(_) | Value::Num(_) | Value::Duration(_)) {
-            return Err(Fault::wrong(format!("`sum` adds numbers or durations, and an item is {}", describe(item))));
-        }
+    let adds = |value: &Value| matches!(value, Value::Int(_) | Value::Num(_) | Value::Duration(_));
+    if let Some(wrong) = items.iter().find(|item| !adds(item)) {
+        return Err(Fault::wrong(format!("`sum` adds numbers or durations, and an item is {}", describe(wrong))));
     }
+    let start = call.args.get(1).map(|start| &**start);
+    if let Some(wrong) = start.filter(|start| !adds(start)) {
+        return Err(Fault::wrong(format!("`sum` starts from a number or a duration, not from {}", describe(wrong))));
+    }
+    let mut items = start.into_iter().chain(items);
+    let mut total = items.next().cloned().unwrap_or(Value::Int(0));
     for item in items {
         total = ops::add(&total, item, call.budget)?;
     }

@@ -119,7 +119,13 @@ fn lists_are_summed_up() {
     check_error("sum", json!([[1, "a"]]), "`sum` adds numbers or durations, and an item is text \"a\"");
     check_error("sum", json!([[null]]), "`sum` adds numbers or durations, and an item is null");
     check_error("sum", json!([[i64::MAX, 1]]), "the result is too large");
-    assert_eq!(run("sum", &[Value::list(vec![Value::Duration(1), Value::Duration(2)])]), Ok(Value::Duration(3)));
+    check("sum", json!([[1, 2], 0.5]), json!(3.5));
+    check("sum", json!([[], 7]), json!(7));
+    check_error("sum", json!([[], "a"]), "`sum` starts from a number or a duration, not from text \"a\"");
+    let durations = Value::list(vec![Value::Duration(1), Value::Duration(2)]);
+    assert_eq!(run("sum", &[durations.clone()]), Ok(Value::Duration(3)));
+    assert_eq!(run("sum", &[durations, Value::Duration(4)]), Ok(Value::Duration(7)));
+    assert_eq!(run("sum", &[Value::list(vec![]), Value::Duration(0)]), Ok(Value::Duration(0)));
     check("avg", json!([[1, 2]]), json!(1.5));
     check("avg", json!([[]]), json!(null));
     check("min", json!([[3, 1.5, 2]]), json!(1.5));

@@ -7,7 +7,7 @@ use crate::lang::Diagnostic;
 use crate::lang::nearest::{did_you_mean, nearest};
 
 use super::Checker;
-use super::algebra::{is_never, item_type, may_be_null, members, union, values_type, without_null};
+use super::algebra::{item_type, may_be_null, members, never, union, values_type, without_null};
 use super::codes::{MAYBE_NULL, OPERAND, UNKNOWN_FIELD};
 use super::null::Use;
 use super::written::written;
@@ -46,8 +46,6 @@ impl Checker<'_> {
             Look::Found(ty) => ty,
             Look::Maybe(ty) if optional => ty.nullable(),
             Look::Maybe(ty) => self.present(whole, ty, name),
-            // It is null and nothing else, and so is what is read of it.
-            Look::Unsure if optional && is_never(&of) => Type::Null,
             Look::Unsure => Type::Any,
             Look::Absent => {
                 self.no_field(&of, name, name_span(whole, base, name));
@@ -94,9 +92,6 @@ impl Checker<'_> {
         let of = if optional { without_null(&of) } else { self.bare(base, of, Use::Field(&format!("[{shown}]"))) };
         let at = self.bare(index, at, Use::Value("an index is a number or text"));
         self.known(base, &of, "an item is read of it");
-        if is_never(&of) {
-            return if optional { Type::Null } else { Type::Any };
-        }
         let mut found = Vec::new();
         for member in members(&of) {
             match self.item(member, (base, &of), (index, &at)) {
@@ -164,7 +159,7 @@ fn look_up(base: &Type, name: &str) -> Look {
             None if object.open => Look::Unsure,
             None => Look::Absent,
         },
-        Type::Union(all) if all.is_empty() => Look::Unsure,
+        Type::Union(all) if all.is_empty() => Look::Found(never()),
         Type::Union(all) => look_up_each(all, name),
         _ => Look::Absent,
     }

@@ -8,7 +8,7 @@ use crate::lang::constant::constant_value;
 use crate::lang::nearest::nearest;
 
 use super::Checker;
-use super::algebra::{can_equal, may_be_null, widened, words};
+use super::algebra::{can_equal, is_never, may_be_null, widened, words};
 use super::codes::ALWAYS;
 use super::key::key;
 use super::written::written;
@@ -42,7 +42,7 @@ impl Checker<'_> {
             let name = written(side.0).map_or_else(|| "this".to_owned(), |name| format!("`{name}`"));
             if *side.1 == Type::Null {
                 self.always(whole, !unequal, &format!("{name} is always null here"), None);
-            } else if *side.1 != Type::Any && !may_be_null(side.1) {
+            } else if *side.1 != Type::Any && !is_never(side.1) && !may_be_null(side.1) {
                 self.always(whole, unequal, &format!("{name} is never null here"), None);
             }
             return;

@@ -33,17 +33,31 @@ impl Checker<'_> {
     /// `function(args)`, `receiver.function(args)`.
     pub fn call(&mut self, name: &str, span: Span, receiver: Option<&Expr>, args: &[Expr]) -> Type {
         let given: Vec<&Expr> = receiver.into_iter().chain(args).collect();
-        let mut types: Vec<Type> = given.iter().map(|arg| self.expr(arg)).collect();
+        let types: Vec<Type> = given.iter().map(|arg| self.expr(arg)).collect();
+        let result = self.called((name, span), receiver.is_some(), &given, types.clone());
+        // Arguments are worked out first: of one that never is, no result is either.
+        if types.iter().any(is_never) { never() } else { result }
+    }
+
+    /// The result of a function on arguments of these types.
+    fn called(&mut self, called: (&str, Span), has_receiver: bool, given: &[&Expr], mut types: Vec<Type>) -> Type {
+        let (name, span) = called;
         let Some(known) = function(name) else {
             self.tell(unknown_function(name, span));
             return Type::Any;
         };
-        if let Some(message) = wrong_call(known, receiver.is_some(), args.len()) {
+        if let Some(message) = wrong_call(known, has_receiver, given.len() - usize::from(has_receiver)) {
             self.tell(Diagnostic::error(WRONG_ARITY, message, span).help(format!("it is `{}`", known.signature)));
             return Type::Any;
         }
+        if let ("sum", [Type::List(item)]) = (known.name, &types[..])
+            && members(item).contains(&Type::Duration)
+        {
+            self.tell(sum_without_start(known, span));
+            return Type::Duration;
+        }
         let ways: Vec<&Signature> = known.signatures().iter().filter(|way| takes_count(way, given.len())).collect();
-        self.known_arguments(known, &ways, &given, &types);
+        self.known_arguments(known, &ways, given, &types);
         loop {
             // Where the first argument is not known, several ways may be meant.
             let tried: Vec<_> = ways.iter().map(|way| (*way, fill(way, &types))).collect();
@@ -51,13 +65,13 @@ impl Checker<'_> {
                 tried.iter().filter_map(|(way, filled)| Some(result(&way.result, filled.as_ref().ok()?))).collect();
             if let Some(first) = given_types.first() {
                 let same = given_types.iter().all(|ty| ty == first);
-                return special(known, &given, &types).unwrap_or(if same { first.clone() } else { Type::Any });
+                return special(known, given, &types).unwrap_or(if same { first.clone() } else { Type::Any });
             }
             let wrong = tried.iter().filter_map(|(way, filled)| Some((*filled.as_ref().err()?, *way)));
             let Some((at, way)) = wrong.max_by_key(|(at, _)| *at) else { return Type::Any };
             let (Some(expr), Some(ty)) = (given.get(at), types.get(at).cloned()) else { return Type::Any };
             if !may_be_null(&ty) {
-                self.wrong_argument(known, way, (expr, &ty), (at, receiver.is_some()));
+                self.wrong_argument(known, way, (expr, &ty), (at, has_receiver));
                 return plain_result(&way.result);
             }
             types[at] = self.bare(expr, ty, Use::Value(&format!("`{}` takes no null here", known.name)));
@@ -111,7 +125,6 @@ impl Checker<'_> {
         let item = union(members(&list).iter().map(of));
         // Nothing of `[]` is ever looked at: what comes of it is as empty.
         let empty = is_never(&item);
-        let item = if empty { Type::Any } else { item };
         let mark = self.facts.mark();
         self.facts.hide(call.var.clone());
         self.locals.push((call.var.clone(), kept(item.clone())));
@@ -147,7 +160,7 @@ impl Checker<'_> {
                 let key = self.bare(call.body, key, Use::Value("null has no order"));
                 let key = union(members(&key).iter().cloned().map(widened));
                 self.known(call.body, &key, "items are sorted by it");
-                if !is_never(&key) && !in_order(&key) {
+                if !in_order(&key) {
                     let message = "items are sorted by numbers, texts, bools, durations or timestamps, all of one kind";
                     let error = Diagnostic::error(OPERAND, message, call.body.span);
                     self.tell(error.label(format!("this is `{key}`")));
@@ -305,6 +318,12 @@ fn special(known: &Function, given: &[&Expr], types: &[Type]) -> Option<Type> {
         }
         _ => None,
     }
+}
+
+/// A sum of durations that is 0, and no duration, where the list is empty: a list that is empty does not tell of what.
+fn sum_without_start(known: &Function, span: Span) -> Diagnostic {
+    let error = Diagnostic::error(ARGUMENT, "a sum of durations needs what it starts from", span);
+    error.label(format!("it is `{}`", known.signature)).help("write `sum(0s)`")
 }
 
 /// What is wrong with how a function is called.

@@ -7,7 +7,7 @@ use crate::lang::constant::constant_value;
 use crate::lang::unread::has_unread;
 
 use super::Checker;
-use super::algebra::{is_never, item_type, without_null};
+use super::algebra::{item_type, without_null};
 use super::codes::{BAD_COUNT, DUPLICATE_NAME, MISPLACED_YIELD};
 use super::declared::Kind;
 use super::names::error_type;
@@ -35,7 +35,6 @@ impl Checker<'_> {
         let mark = self.facts.mark();
         self.scopes.enter();
         let item = item_type(&without_null(&list));
-        let item = if is_never(&item) { Type::Any } else { item };
         let secret = self.tainted(&each.list, each.var.span);
         self.bind(&each.var, Binding { secret, ..Binding::new(Kind::LoopVariable, item) });
         let given = self.loop_body(each);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::expr::{BinaryOp, Expr, ExprKind, Type, UnaryOp, Value};
 
 use super::Checker;
-use super::algebra::{is_never, may_be_null, members, union, without_null};
+use super::algebra::{may_be_null, members, union, without_null};
 use super::key::{key, negated, path, root};
 
 /// Something that is known where an expression stands.
@@ -103,15 +103,14 @@ pub struct Learnt(Fact);
 
 impl Narrowing {
     fn apply(&self, ty: Type) -> Type {
-        let narrow = match self {
+        match self {
             Self::NotNull => without_null(&ty),
             Self::Null if may_be_null(&ty) => Type::Null,
             Self::Word(word) if members(&ty).iter().any(|member| is_word(member, word)) => Type::Literal(word.clone()),
             Self::NotWord(word) => union(members(&ty).iter().filter(|member| !is_word(member, word)).cloned()),
-            Self::Null | Self::Word(_) => return ty,
-        };
-        // A condition that can't be is told of where it stands; nothing is said of what hangs on it.
-        if is_never(&narrow) && !is_never(&ty) { Type::Any } else { narrow }
+            // A condition that can't be is told of where it stands, and nothing is said of what hangs on it.
+            Self::Null | Self::Word(_) => ty,
+        }
     }
 }
 

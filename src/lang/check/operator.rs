@@ -4,7 +4,7 @@ use crate::expr::{BinaryOp, Expr, ExprKind, ObjectType, Type, UnaryOp};
 use crate::lang::Diagnostic;
 
 use super::Checker;
-use super::algebra::{can_equal, is_never, item_type, members, union, values_type, widened, without_null};
+use super::algebra::{can_equal, item_type, members, union, values_type, widened, without_null};
 use super::codes::{DASH_IN_EXPRESSION, OPERAND};
 use super::null::Use;
 
@@ -72,11 +72,11 @@ impl Checker<'_> {
 
     /// Both sides of an operator that takes no null.
     fn operands(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> (Type, Type) {
-        let takes = format!("`{}` takes no null", symbol(op));
+        let takes = format!("`{}` takes no null", op.symbol());
         let mut side = |expr: &Expr| {
             let ty = self.expr(expr);
             let ty = self.bare(expr, ty, Use::Value(&takes));
-            self.known(expr, &ty, &format!("it is an operand of `{}`", symbol(op)));
+            self.known(expr, &ty, &format!("it is an operand of `{}`", op.symbol()));
             widened_all(ty)
         };
         (side(left), side(right))
@@ -95,7 +95,7 @@ impl Checker<'_> {
         operands.push(at);
         let mark = self.facts.mark();
         for operand in operands.into_iter().rev() {
-            self.truth(operand, &format!("`{}`", symbol(op)));
+            self.truth(operand, &format!("`{}`", op.symbol()));
             self.decided(operand);
             self.assume(operand, op == BinaryOp::And);
         }
@@ -117,7 +117,7 @@ impl Checker<'_> {
         }
         let key = |of: &Type| if matches!(of, Type::Map(_) | Type::Object(_)) { Type::String } else { item_type(of) };
         let inside = union(members(&of).iter().map(key));
-        if !is_never(&inside) && !can_equal(&ty, &inside) {
+        if !can_equal(&ty, &inside) {
             self.never_in((item, &ty), &inside);
         }
         Type::Bool
@@ -125,7 +125,7 @@ impl Checker<'_> {
 
     /// Tells of operands that can't stand on the two sides of an operator.
     fn misfit(&mut self, op: BinaryOp, left: (&Expr, &Type), right: (&Expr, &Type)) {
-        let symbol = symbol(op);
+        let symbol = op.symbol();
         let message = match op {
             BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => {
                 format!("`{symbol}` can't compare `{}` with `{}`", left.1, right.1)
@@ -155,27 +155,6 @@ impl Checker<'_> {
     }
 }
 
-/// How an operator is written.
-pub fn symbol(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Or => "||",
-        BinaryOp::And => "&&",
-        BinaryOp::Eq => "==",
-        BinaryOp::Ne => "!=",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "<=",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => ">=",
-        BinaryOp::In => "in",
-        BinaryOp::Coalesce => "??",
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::Rem => "%",
-    }
-}
-
 /// Words as text: an operator does not tell them apart.
 fn widened_all(ty: Type) -> Type {
     match ty {
@@ -187,9 +166,6 @@ fn widened_all(ty: Type) -> Type {
 /// What an operator gives for every pair of what the sides may be; none where it can't take one of them.
 fn pairs(sides: &(Type, Type), of: &dyn Fn(&Type, &Type) -> Option<Type>) -> Option<Type> {
     let (left, right) = sides;
-    if is_never(left) || is_never(right) {
-        return Some(Type::Any);
-    }
     let mut found = Vec::new();
     for left in members(left) {
         for right in members(right) {

@@ -8,7 +8,6 @@ use crate::expr::{Expr, ExprKind, Span};
 use crate::lang::ast::{For, Name, Policy, PolicyKind, Spanned, Step, Stmt, StmtKind, Workflow};
 use crate::lang::lower::Guards;
 use crate::lang::statements::each_statement;
-use crate::lang::walk::each_part_mut;
 
 /// Makes of a flat workflow one of the language.
 pub(super) fn unfold(workflow: &mut Workflow) {
@@ -147,7 +146,7 @@ fn rename(expr: &mut Expr, from: &str, to: &str) {
         ExprKind::Name(name) if &**name == from => *name = to.into(),
         // A variable of that name is something else.
         ExprKind::Macro { list, var, .. } if &**var == from => rename(list, from, to),
-        _ => each_part_mut(expr, &mut |part| rename(part, from, to)),
+        _ => expr.each_part_mut(&mut |part| rename(part, from, to)),
     }
 }
 

@@ -101,7 +101,11 @@ impl<'t> Tokens<'t> {
     fn is_infix(&self, at: usize) -> bool {
         match self.all[at].kind {
             Kind::Sign => !matches!(self.text_of(at), "!" | "=" | "..."),
-            Kind::Word => self.text_of(at) == "in",
+            // After a sign or a comma it is a name, or the end of one: `a.in`, `check-in`.
+            Kind::Word => {
+                let named = at > 0 && matches!(self.all[at - 1].kind, Kind::Sign | Kind::Comma);
+                self.text_of(at) == "in" && !named
+            }
             _ => false,
         }
     }

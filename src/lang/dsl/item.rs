@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::expr::Type;
+use crate::expr::{Span, Type};
 use crate::lang::ast::{Field, File, Name, Spanned, Stmt, StmtKind, TaskDecl, Workflow};
 use crate::lang::grammar::Rule;
 use crate::lang::nearest::{did_you_mean, nearest};
@@ -162,11 +162,15 @@ impl<'t> Parser<'t> {
         match &workflow.output {
             Some(first) => {
                 let span = self.span(&(entry.start..entry.start + 1));
-                let error = Diagnostic::error(codes::DOUBLED, "`output` is declared twice", span);
-                self.sink.push(error.also(first.span, "first here").help("take one of them away"));
+                self.declared_twice("output", span, first.span);
             }
             None => workflow.output = Some(ty),
         }
+    }
+
+    fn declared_twice(&mut self, word: &str, span: Span, first: Span) {
+        let error = Diagnostic::error(codes::DOUBLED, format!("`{word}` is declared twice"), span);
+        self.sink.push(error.also(first, "first here").help("take one of them away"));
     }
 
     fn task(&mut self, entry: &Range<usize>, file: &mut File) -> Option<Range<usize>> {
@@ -178,16 +182,22 @@ impl<'t> Parser<'t> {
         };
         let mate = self.tokens.all[block].mate;
         let name = self.item_name(Rule::task_head, &(entry.start..block));
-        let (mut config, mut output) = (None, None);
+        let (mut config, mut output): (Option<Spanned<Type>>, Option<Spanned<Type>>) = (None, None);
         let body = block + 1..mate;
         let lines: Vec<_> = self.tokens.entries(body.clone());
         let whole = lines.first().map(|first| first.start..lines.last().map_or(first.end, |last| last.end));
         if let Some(mut taken) = whole.and_then(|whole| self.take(Rule::task_body, &whole)) {
             let base = taken.base();
             for part in taken.pairs.by_ref() {
-                let slot = if part.as_rule() == Rule::task_config { &mut config } else { &mut output };
+                let (slot, word) =
+                    if part.as_rule() == Rule::task_config { (&mut config, "config") } else { (&mut output, "output") };
+                let before = &part.get_input()[..part.as_span().start()];
+                let start = base + before.rfind(word).unwrap_or_default();
                 let ty = part.into_inner().next().map(|ty| self.type_in(ty, base));
-                *slot = slot.take().or(ty);
+                match slot {
+                    Some(first) => self.declared_twice(word, Span::new(start, start + word.len()), first.span),
+                    None => *slot = ty,
+                }
             }
         }
         let span = self.span(&(entry.start..mate + 1));

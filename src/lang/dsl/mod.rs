@@ -13,6 +13,7 @@ mod failure;
 mod item;
 mod parser;
 mod policy;
+pub(super) mod quotes;
 pub(super) mod scan;
 mod scenario;
 mod sink;

@@ -6,7 +6,8 @@ use crate::expr::{Expr, ExprKind, Span, TemplatePart, Value};
 use crate::lang::{Diagnostic, codes};
 
 use super::expression::Nest;
-use super::scan::{TextFault, interpolation_end, too_deep};
+use super::quotes::{TextFault, interpolation_end};
+use super::scan::too_deep;
 use super::sink::Sink;
 use crate::lang::unread::unread;
 

@@ -53,12 +53,6 @@ impl<'a> Builder<'a> {
         self.in_head = in_head;
     }
 
-    /// An expression at the end of an entry. A line that ends with the word `in` would go on.
-    pub fn last(&mut self, expr: &'a Expr) {
-        let goes_on = ends_in_operator(expr) && self.kept(expr.span).is_none();
-        if goes_on { self.parenthesised(expr) } else { self.value(expr) }
-    }
-
     /// An expression in parentheses that only group.
     pub fn parenthesised(&mut self, expr: &'a Expr) {
         self.grouped(|b| b.value(expr));
@@ -72,7 +66,7 @@ impl<'a> Builder<'a> {
                 self.word("/");
                 self.expr(right, Level::Unary);
             }
-            _ => self.last(expr),
+            _ => self.value(expr),
         }
     }
 
@@ -171,7 +165,7 @@ impl<'a> Builder<'a> {
             b.indented(|b| {
                 for (op, right) in rest.into_iter().rev() {
                     b.line(Line::within(" "));
-                    b.keyword(sign(op));
+                    b.keyword(op.symbol());
                     b.expr(right, tighter(level));
                 }
             });
@@ -362,26 +356,6 @@ fn macro_name(kind: MacroKind) -> &'static str {
     }
 }
 
-fn sign(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Or => "||",
-        BinaryOp::And => "&&",
-        BinaryOp::Eq => "==",
-        BinaryOp::Ne => "!=",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "<=",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => ">=",
-        BinaryOp::In => "in",
-        BinaryOp::Coalesce => "??",
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::Rem => "%",
-    }
-}
-
 fn level_of(op: BinaryOp) -> Level {
     match op {
         BinaryOp::Or => Level::Or,
@@ -442,16 +416,5 @@ pub fn first_name(expr: &Expr) -> Option<&str> {
         ExprKind::Conditional { test, .. } => first_name(test),
         ExprKind::Call { function, receiver: None, .. } => Some(function),
         _ => base_of(expr).and_then(first_name),
-    }
-}
-
-/// Whether the last word of an expression is `in`.
-fn ends_in_operator(expr: &Expr) -> bool {
-    match &expr.kind {
-        ExprKind::Field { name, .. } => &**name == "in",
-        ExprKind::Unary { operand, .. } => ends_in_operator(operand),
-        ExprKind::Binary { right, .. } => ends_in_operator(right),
-        ExprKind::Conditional { otherwise, .. } => ends_in_operator(otherwise),
-        _ => false,
     }
 }

@@ -75,7 +75,7 @@ impl<'a> Builder<'a> {
         if let Some(default) = &field.default {
             self.space();
             self.keyword("=");
-            self.last(default);
+            self.value(default);
         }
     }
 

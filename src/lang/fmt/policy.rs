@@ -71,12 +71,12 @@ impl<'a> Builder<'a> {
         }
         match clause {
             Clause::Word => {}
-            Clause::Expr(expr) => self.last(expr),
-            Clause::Range(from, None) => self.last(from),
+            Clause::Expr(expr) => self.value(expr),
+            Clause::Range(from, None) => self.value(from),
             Clause::Range(from, Some(to)) => {
                 self.value(from);
                 self.word("..");
-                self.last(to);
+                self.value(to);
             }
             Clause::Name(name) => self.name(name),
             Clause::Quoted(name) => self.quoted(&name.value),
@@ -177,6 +177,6 @@ impl<'a> Builder<'a> {
         self.key(&attribute.key.value, true);
         self.space();
         self.keyword("=");
-        self.last(&attribute.value);
+        self.value(&attribute.value);
     }
 }

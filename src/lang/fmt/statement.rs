@@ -182,7 +182,7 @@ impl<'a> Builder<'a> {
             StmtKind::Step(step) => self.step(step),
             StmtKind::Let { name, value } => {
                 self.let_name(name);
-                self.last(value);
+                self.value(value);
             }
             StmtKind::For(each) => self.each(each),
             StmtKind::Parallel { mode, children } => self.parallel(mode, children),
@@ -208,7 +208,7 @@ impl<'a> Builder<'a> {
                 self.keyword("sleep");
                 // `sleep until …` is another statement.
                 let until = first_name(time) == Some("until") && self.kept(time.span).is_none();
-                if until { self.parenthesised(time) } else { self.last(time) }
+                if until { self.parenthesised(time) } else { self.value(time) }
             }
             StmtKind::SleepUntil(time) => self.clause("sleep until", Clause::Expr(time)),
             StmtKind::Yield(value) => self.clause("yield", Clause::Expr(value)),

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::expr::{Expr, TemplatePart};
-use crate::lang::dsl::scan::{Kind, interpolation_end};
+use crate::lang::dsl::quotes::interpolation_end;
+use crate::lang::dsl::scan::Kind;
 
 use super::build::{Builder, Kept};
 use super::layout::on_one_line;

@@ -71,6 +71,11 @@ fn what_an_expression_gives_is_known() {
     is("input.items.filter(i, i.qty > 1).map(i, i.qty * 2)", "list<int>");
     is("input.items.map(i, i.qty).sum()", "int");
     is("[].map(i, i * 0.5).sum()", "int");
+    is("input.items.map(i, i.qty * 1s).sum(0s)", "duration");
+    is("[].sum(0s)", "duration");
+    is("[]?.[input.count] ?? input.count", "int");
+    is("[input.count, ...[].map(x, x.a.b)]", "list<int>");
+    is("input.count > 1 ? [][input.count] : input.count", "int");
     is("input.items.map(i, i.qty).avg() ?? 0", "number");
     is("input.items.map(i, i.qty).min() ?? 0", "int");
     is("min(input.count, input.amount)", "number");
@@ -84,6 +89,39 @@ fn what_an_expression_gives_is_known() {
     is("round(input.amount, 2)", "number");
     is("\"${input.count}\"", "string");
     is("input.at.get_full_year()", "int");
+}
+
+#[test]
+fn what_comes_of_an_empty_list_is_nothing() {
+    check(
+        r#"
+  let none = [null, null].filter(x, x != null).map(x, x + 1)
+  sleep none?.[0] ?? 1s
+  sleep none?.[0] ?? true
+  sleep input.fast ? none[input.count] : true
+"#,
+        &[
+            "E0314 this is always false @ \"x != null\"",
+            "E0304 the length of a `sleep` must be `duration | number`, and this is `bool` @ \"none?.[0] ?? true\"",
+            "E0304 the length of a `sleep` must be `duration | number`, and this is `bool` @ \"input.fast ? none[input.count] : true\"",
+        ],
+    );
+}
+
+#[test]
+fn a_sum_of_durations_says_what_it_starts_from() {
+    check(
+        r#"
+  let waited = input.items.map(i, i.qty * 1s)
+  sleep waited.sum()
+  sleep waited.sum(0s)
+  sleep waited.sum(0)
+"#,
+        &[
+            "E0312 a sum of durations needs what it starts from @ \"sum\" / write `sum(0s)`",
+            "E0312 `start` of `sum` is `N` @ \"0\" / it is `list<N>.sum(start?: N) -> N`, where `N` is numbers or durations",
+        ],
+    );
 }
 
 #[test]

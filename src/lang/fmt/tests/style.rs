@@ -162,7 +162,9 @@ fn only_the_parentheses_that_matter_stay() {
 #[test]
 fn parentheses_stay_where_a_word_would_mean_another_thing() {
     check("  sleep (until.x)\n  sleep until until.x\n", "  sleep (until.x)\n  sleep until until.x\n");
-    check("  let a = (b.in)\n  let c = (step) in d\n", "  let a = (b.in)\n  let c = (step) in d\n");
+    check("  let a = (b.in)\n  let c = (step) in d\n", "  let a = b.in\n  let c = (step) in d\n");
+    let after = "  step a: log {\n    after b, check-in\n    queue \"x\"\n  }\n";
+    check(after, after);
     check("  match a { (else) { } else { } }\n", "  match a {\n    (else) { }\n    else { }\n  }\n");
     check("  approve a: \"g\" form (list<int>)\n  sleep 1s\n", "  approve a: \"g\" form (list<int>)\n  sleep 1s\n");
     check("  step s: log {\n \"in\" = 1\n \"b\" = 2 }\n", "  step s: log {\n    \"in\" = 1\n    b = 2\n  }\n");
@@ -205,11 +207,10 @@ fn types_keep_their_words() {
 }
 
 #[test]
-fn an_entry_whose_words_are_not_found_one_by_one_is_left_as_it_is() {
-    // Here `>=` is the end of a type and the sign before a value.
+fn the_end_of_a_type_before_a_value_is_no_comparison() {
     check(
-        "  input  a: list< int>= [ 1 ]  # b\n  input  c: int\n",
-        "  input  a: list< int>= [ 1 ]  # b\n  input c: int\n",
+        "  input  a: list< int>= [ 1 ]  # b\n  setting c: map<list<{ d: int}>>= {}\n  let e = a <b\n  let f = list>=c\n",
+        "  input a: list<int> = [1]  # b\n  setting c: map<list<{ d: int }>> = {}\n  let e = a < b\n  let f = list >= c\n",
     );
 }
 
