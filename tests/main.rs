@@ -16,6 +16,7 @@ mod diagnostics;
 mod diagnostics_data;
 mod diagnostics_parity;
 mod docs;
+mod durable;
 mod e2e;
 mod engine;
 mod examples;

@@ -13,6 +13,7 @@ use stepwell_migration::Migrator;
 
 use crate::service::ports::StoreResult;
 
+use super::fault;
 use super::lock::FileLock;
 use super::options::Address;
 use super::{OpenError, Options};
@@ -182,7 +183,7 @@ fn sqlite(path: &Path, options: &Options, connections: u32, read_only: bool) -> 
         .filename(path)
         .create_if_missing(!read_only)
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
+        .synchronous(if fault::no_sync() { SqliteSynchronous::Off } else { SqliteSynchronous::Full })
         .busy_timeout(options.acquire_timeout)
         .foreign_keys(true)
         .statement_cache_capacity(256)

@@ -242,6 +242,11 @@ impl TestServer {
         self.server.take().unwrap()
     }
 
+    /// The server's process.
+    pub fn pid(&self) -> i32 {
+        self.server.as_ref().unwrap().pid
+    }
+
     /// Kills one of the processes of workers.
     pub fn kill_worker(&mut self) {
         let worker = self.workers.pop().unwrap();
