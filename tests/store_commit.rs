@@ -372,3 +372,42 @@ async fn a_row_that_nobody_wrote_is_corrupt_and_no_panic() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_commit_waits_until_an_earlier_one_of_its_partition_is_over() {
+    use sea_orm::{Statement, TransactionTrait};
+    each(|fresh| async move {
+        // SQLite has one writer.
+        if fresh.database.kind() == "sqlite" {
+            return;
+        }
+        fresh.commit(Commit { starts: vec![execution(1)], steps: vec![step(id(1), "a", 1, 2)], ..Commit::default() }).await.unwrap();
+        let leases = fresh.take().await;
+        let raw = fresh.raw().await;
+        let holder = raw.begin().await.unwrap();
+        holder.execute_unprepared("SELECT 1 FROM step_executions FOR UPDATE").await.unwrap();
+        let commit = |steps| {
+            let (database, commit) = (fresh.database.clone(), Commit { leases: leases.clone(), steps, ..Commit::default() });
+            tokio::spawn(async move { database.commit(&commit).await.unwrap() })
+        };
+        let waiting = async || {
+            let sql = "SELECT COUNT(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            let found = raw.query_one_raw(Statement::from_string(raw.get_database_backend(), sql)).await;
+            found.unwrap().unwrap().try_get::<i64>("", "n").unwrap()
+        };
+        let earlier = commit(vec![step(id(1), "a", 1, 3)]);
+        while waiting().await < 1 {
+            assert!(!earlier.is_finished(), "the row is held");
+            tokio::task::yield_now().await;
+        }
+        let later = commit(Vec::new());
+        while waiting().await < 2 {
+            assert!(!later.is_finished(), "it did not wait");
+            tokio::task::yield_now().await;
+        }
+        holder.commit().await.unwrap();
+        earlier.await.unwrap();
+        later.await.unwrap();
+    })
+    .await;
+}

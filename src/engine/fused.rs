@@ -67,26 +67,28 @@ pub fn fuse<'a>(rows: &[&'a StepRow]) -> Fusion<'a> {
 
 /// Whether a row may stand behind another in a run.
 fn follows(row: &StepRow, next: &StepRow) -> bool {
-    next.seq == row.seq + 1 && next.execution == row.execution && is_passing(row) && is_passing(next)
+    next.seq == row.seq + 1 && next.execution == row.execution && row.is_passing() && next.is_passing()
 }
 
-/// Whether a row is of a step that settled as it was reached.
-fn is_passing(row: &StepRow) -> bool {
-    let settles = match row.status {
-        StepStatus::Completed => {
-            matches!(&*row.task_type, "let" | "if" | "match" | "data_transform" | "conditional" | "log")
-        }
-        StepStatus::Skipped => true,
-        _ => false,
-    };
-    let at = Some(row.created_at);
-    settles
-        && row.attempt == 1
-        && row.started_at == at
-        && row.completed_at == at
-        && row.error.is_none()
-        && row.wake_at.is_none()
-        && row.waits_for.is_none()
+impl StepRow {
+    /// Whether its step settled as it was reached: no row of the same attempt comes before this one or after it.
+    pub fn is_passing(&self) -> bool {
+        let settled = match self.status {
+            StepStatus::Completed => {
+                matches!(&*self.task_type, "let" | "if" | "match" | "data_transform" | "conditional" | "log")
+            }
+            StepStatus::Skipped => true,
+            _ => false,
+        };
+        let at = Some(self.created_at);
+        settled
+            && self.attempt == 1
+            && self.started_at == at
+            && self.completed_at == at
+            && self.error.is_none()
+            && self.wake_at.is_none()
+            && self.waits_for.is_none()
+    }
 }
 
 impl FusedSteps {

@@ -46,6 +46,9 @@ impl Rows {
     }
 
     fn add_step(&mut self, row: StepRow) {
+        if row.is_passing() {
+            return self.commit.steps.push(row);
+        }
         let key = (row.execution, row.path.clone(), row.attempt);
         match self.steps.entry(key) {
             std::collections::hash_map::Entry::Occupied(at) => self.commit.steps[*at.get()] = row,

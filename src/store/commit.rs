@@ -179,7 +179,8 @@ struct Owned {
 
 impl Owned {
     /// Compares the epochs with the database's. On PostgreSQL the rows stay locked until the end of the transaction, so
-    /// that nobody takes a partition between the proof and the commit; SQLite has one writer anyway.
+    /// that nobody takes a partition between the proof and the commit, and a commit that was given up with its connection is
+    /// over before the next of its partition begins; SQLite has one writer anyway.
     async fn prove(transaction: &DatabaseTransaction, leases: &[(PartitionId, Epoch)]) -> StoreResult<Self> {
         let mut owned = Self { held: [false; PARTITIONS as usize], fenced: Vec::new() };
         let epochs = epochs(transaction, leases).await?;
@@ -205,7 +206,7 @@ async fn epochs(
         DbBackend::Sqlite => Statement::from_string(DbBackend::Sqlite, "SELECT id, epoch FROM partitions"),
         backend => {
             let ids: Vec<i16> = leases.iter().filter_map(|(partition, _)| i16::try_from(partition.0).ok()).collect();
-            let sql = "SELECT id, epoch FROM partitions WHERE id = ANY($1) ORDER BY id FOR SHARE";
+            let sql = "SELECT id, epoch FROM partitions WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
             Statement::from_sql_and_values(backend, sql, [ids.into()])
         }
     };

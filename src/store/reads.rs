@@ -77,10 +77,7 @@ impl ExecutionReads for Database {
     async fn execution_current_orders(&self, ids: &[ExecutionId]) -> StoreResult<Vec<(ExecutionId, u32)>> {
         let mut orders = Vec::with_capacity(ids.len());
         for ids in ids.chunks(ORDERS) {
-            let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-            for (id, furthest) in steps::furthest(&self.read, &ids).await? {
-                orders.push((ExecutionId(id), row::count("step order", furthest)?));
-            }
+            orders.extend(steps::furthest(&self.read, ids).await?);
         }
         Ok(orders)
     }

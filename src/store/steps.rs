@@ -2,12 +2,10 @@
 //!
 //! Invariant: whoever reads steps is given them one by one, in order of `seq`, however they are written.
 
-use std::collections::HashMap;
-
 use sea_orm::sea_query::Value as Cell;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter,
-    QuerySelect, Statement,
+    QueryResult, Statement,
 };
 use uuid::Uuid;
 
@@ -52,38 +50,27 @@ pub(super) async fn of(connection: &impl ConnectionTrait, executions: &[Uuid]) -
     read(connection, of_these.into(), fused_of_these.into()).await
 }
 
-/// The order of the furthest step of each of these executions.
+/// The order of the furthest step of each of these executions, where one was reached.
 pub(super) async fn furthest(
     connection: &impl ConnectionTrait,
-    executions: &[Uuid],
-) -> StoreResult<HashMap<Uuid, i64>> {
-    let single = step::Entity::find()
-        .select_only()
-        .column(step::Column::ExecutionId)
-        .column_as(step::Column::StepOrder.max(), "furthest")
-        .filter(step::Column::ExecutionId.is_in(executions.iter().copied()))
-        .group_by(step::Column::ExecutionId);
-    let fused = fused::Entity::find()
-        .select_only()
-        .column(fused::Column::ExecutionId)
-        .column_as(fused::Column::Furthest.max(), "furthest")
-        .filter(fused::Column::ExecutionId.is_in(executions.iter().copied()))
-        .group_by(fused::Column::ExecutionId);
-    let mut orders = HashMap::with_capacity(executions.len());
-    let mut found = single.into_model::<Furthest>().all(connection).await?;
-    found.extend(fused.into_model::<Furthest>().all(connection).await?);
-    for Furthest { execution_id, furthest } in found {
-        let order = orders.entry(execution_id).or_insert(furthest);
-        *order = furthest.max(*order);
-    }
-    Ok(orders)
-}
-
-/// The order of the furthest step of an execution.
-#[derive(FromQueryResult)]
-struct Furthest {
-    execution_id: Uuid,
-    furthest: i64,
+    executions: &[ExecutionId],
+) -> StoreResult<Vec<(ExecutionId, u32)>> {
+    let places: Vec<String> = (1..=executions.len()).map(|n| format!("${n}")).collect();
+    let these = format!("WHERE execution_id IN ({})", places.join(", "));
+    let sql = format!(
+        "SELECT execution_id, MAX(step_order) AS furthest
+         FROM (SELECT execution_id, step_order FROM step_executions {these}
+             UNION ALL SELECT execution_id, furthest FROM fused_steps {these}) AS reached
+         GROUP BY execution_id"
+    );
+    let cells: Vec<Cell> = executions.iter().map(|id| id.0.into()).collect();
+    let asked = Statement::from_sql_and_values(connection.get_database_backend(), sql, cells);
+    let found = connection.query_all_raw(asked).await?;
+    let order = |found: &QueryResult| {
+        let furthest = row::count("step order", found.try_get("", "furthest")?)?;
+        Ok((ExecutionId(found.try_get("", "execution_id")?), furthest))
+    };
+    found.iter().map(order).collect()
 }
 
 /// Which steps of an execution to list.
