@@ -24,6 +24,7 @@ mod children;
 mod executions;
 mod faults;
 mod flow;
+mod fused;
 mod limits;
 mod patterns;
 mod retries;
