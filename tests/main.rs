@@ -36,6 +36,7 @@ mod queue;
 mod queue_redis;
 mod runtime;
 mod runtime_cluster;
+mod runtime_cluster_faults;
 mod runtime_faults;
 mod runtime_limits;
 mod runtime_simulation;

@@ -284,6 +284,9 @@ impl Runtime for Node {
             return Err(RuntimeError::Unavailable("the server is stopping".to_owned()));
         }
         let id = execution.id;
+        if self.shared.ownership.served().is_empty() {
+            return Err(RuntimeError::Unavailable("this server has no share of the executions yet; try again".to_owned()));
+        }
         self.check(id)?;
         let permit = Some(self.permit()?);
         let (answer, answered) = oneshot::channel();

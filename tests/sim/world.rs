@@ -415,7 +415,7 @@ fn tell(history: &stepwell::service::model::History) -> String {
 
 /// What a person asks of an execution that ended: to run an undo that failed once more, and a step that was poisoned by the
 /// crashes of the simulation.
-fn asked_of(execution: &Execution) -> Option<Control> {
+pub fn asked_of(execution: &Execution) -> Option<Control> {
     let poisoned = execution.error.as_ref().is_some_and(|error| &*error.code == "POISONED");
     match execution.status {
         ExecutionStatus::Failed | ExecutionStatus::Cancelled if execution.compensation == Compensation::Failed => {
