@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use stepwell::ids::ExecutionId;
 use stepwell::runtime::Node;
-use stepwell::service::ports::{Runtime, RuntimeError, Started};
+use stepwell::service::ports::{Clock, Runtime, RuntimeError, Started};
 use tokio::time::Instant;
 
 use crate::sim::queue::QueueFaults;
