@@ -18,7 +18,7 @@ use crate::sim::world::{Crashes, Endings, World, asked_of, simulate};
 const LEASE: Duration = Duration::from_secs(3);
 const NODES: usize = 3;
 const BLOWS: usize = 8;
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 6;
 
 /// Those that need nobody outside.
 const WORKFLOWS: [&str; 12] = [
