@@ -285,7 +285,9 @@ impl Runtime for Node {
         }
         let id = execution.id;
         if self.shared.ownership.served().is_empty() {
-            return Err(RuntimeError::Unavailable("this server has no share of the executions yet; try again".to_owned()));
+            return Err(RuntimeError::Unavailable(
+                "this server has no share of the executions yet; try again".to_owned(),
+            ));
         }
         self.check(id)?;
         let permit = Some(self.permit()?);
