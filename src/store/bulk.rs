@@ -85,10 +85,16 @@ pub(super) fn names(columns: &Columns) -> String {
 
 /// Runs a statement over all of these rows, in their order.
 pub(super) async fn execute(transaction: &DatabaseTransaction, shape: &Shape<'_>, rows: Vec<Row>) -> Result<(), DbErr> {
+    change(transaction, shape, rows).await.map(drop)
+}
+
+/// As `execute`; how many rows of its table it changed.
+pub(super) async fn change(transaction: &DatabaseTransaction, shape: &Shape<'_>, rows: Vec<Row>) -> Result<u64, DbErr> {
+    let mut changed = 0;
     for statement in statements(transaction.get_database_backend(), shape, rows) {
-        transaction.execute_raw(statement).await?;
+        changed += transaction.execute_raw(statement).await?.rows_affected();
     }
-    Ok(())
+    Ok(changed)
 }
 
 /// Runs a statement that returns rows over all of these, in their order.

@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QueryResult,
+    Statement,
+};
 use uuid::Uuid;
 
 use crate::engine::ExecutionUpdate;
@@ -108,14 +111,36 @@ fn key_of(start: &Execution) -> Option<(WorkflowId, &str)> {
     start.idempotency_key.as_deref().map(|key| (start.workflow, key))
 }
 
+/// Inserts these rows where none stands in the way; which were inserted.
 async fn insert_rows(
     transaction: &DatabaseTransaction,
-    starts: impl Iterator<Item = &Execution>,
+    starts: impl Iterator<Item = &Execution> + Clone,
 ) -> StoreResult<HashSet<ExecutionId>> {
     let before = bulk::insert_into("workflow_executions", COLUMNS);
-    let shape = Shape { columns: COLUMNS, before: &before, after: "ON CONFLICT DO NOTHING RETURNING id" };
-    let returned = bulk::query(transaction, &shape, starts.map(row::execution_cells).collect()).await?;
+    let shape = |after| Shape { columns: COLUMNS, before: &before, after };
+    let rows: Vec<bulk::Row> = starts.clone().map(row::execution_cells).collect();
+    let returned = match transaction.get_database_backend() {
+        DbBackend::Sqlite => {
+            let all = rows.len() as u64;
+            let inserted = bulk::change(transaction, &shape("ON CONFLICT DO NOTHING"), rows).await?;
+            if inserted == all {
+                return Ok(starts.map(|start| start.id).collect());
+            }
+            last_inserted_sqlite(transaction, inserted).await?
+        }
+        _ => bulk::query(transaction, &shape("ON CONFLICT DO NOTHING RETURNING id"), rows).await?,
+    };
     returned.iter().map(|row| Ok(ExecutionId(row.try_get::<Uuid>("", "id")?))).collect()
+}
+
+/// The last rows that were inserted. They are asked for only where some were not: each row that is read crosses between
+/// threads.
+async fn last_inserted_sqlite(transaction: &DatabaseTransaction, count: u64) -> StoreResult<Vec<QueryResult>> {
+    let sql = "SELECT id FROM workflow_executions
+         WHERE rowid > last_insert_rowid() - $1 AND rowid <= last_insert_rowid()";
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, [count.into()]);
+    Ok(transaction.query_all_raw(statement).await?)
 }
 
 /// For each start that lost, the execution that is there.
