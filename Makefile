@@ -1,4 +1,4 @@
-.PHONY: all build test bench lint deny require
+.PHONY: all build test bench soak lint deny require
 
 all: build
 
@@ -14,6 +14,10 @@ test: require
 # The workloads over the real server, on both back ends, as a table and as JSON: docs/performance.md
 bench: require
 	cargo bench --bench workloads -- --json target/workloads.json
+
+# Ten minutes of load with kills and retention, on both back ends: docs/performance.md
+soak: require
+	cargo bench --bench workloads -- soak
 
 require:
 	@.ci/require

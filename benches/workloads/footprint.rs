@@ -28,14 +28,14 @@ async fn starts(bench: &mut Bench) {
     let on = bench.backend.title();
     let binary = How { binary: true, ..How::default() };
     let stand = bench.stand(&[]).await;
-    let first = Server::start_as(&stand, binary).await;
+    let first = Server::start_as(&stand, binary.clone()).await;
     let made = first.ready.as_secs_f64() * 1e3;
     tokio::time::sleep(IDLE).await;
     let idle = mib(first.resident_kib());
     first.stop();
     let mut times = Vec::new();
     for _ in 0..STARTS {
-        let server = Server::start_as(&stand, binary).await;
+        let server = Server::start_as(&stand, binary.clone()).await;
         times.push(server.ready.as_secs_f64() * 1e3);
         server.stop();
     }

@@ -122,6 +122,12 @@ fn copied(column: &str, id: &str, sqlite: bool) -> String {
     }
 }
 
+/// Where the second page of all executions begins.
+async fn page_of(client: &mut Client) -> String {
+    let page = client.send(&get("/api/v1/executions")).await.unwrap().good().unwrap();
+    text_field(page, "next").unwrap().to_owned()
+}
+
 /// Asks for each list over and over.
 async fn lists(bench: &mut Bench, server: &Server, template: &str) {
     let on = bench.backend.title();
@@ -134,7 +140,7 @@ async fn lists(bench: &mut Bench, server: &Server, template: &str) {
         "/executions?status=running".to_owned(),
         "/executions?workflow=one".to_owned(),
         "/executions?workflow=ten&status=completed".to_owned(),
-        format!("/executions?cursor={template}"),
+        format!("/executions?cursor={}", page_of(&mut client).await),
         "/executions?offset=1000".to_owned(),
         "/executions?created_from=2020-01-01T00:00:00Z&created_to=2100-01-01T00:00:00Z".to_owned(),
         format!("/executions/{template}/steps"),

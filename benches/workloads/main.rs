@@ -2,7 +2,8 @@
 //! serve, since it brings a handler; W5 starts the `stepwell` binary itself); on PostgreSQL with Redis the worker is one too.
 //!
 //! `cargo bench --bench workloads -- [NAME…] [--sqlite] [--postgres] [--seconds 30] [--scale 1] [--json FILE]`
-//! runs those that are named, or all of them. `--scale 0.01` makes every large number a hundredth.
+//! runs those that are named, or all of them. `--scale 0.01` makes every large number a hundredth. `soak [--minutes 10]` runs
+//! where it is named alone.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that can't run says so")]
 
@@ -23,6 +24,7 @@ mod raw;
 mod report;
 mod sequence;
 mod server;
+mod soak;
 mod starts;
 mod timers;
 
@@ -85,6 +87,7 @@ async fn run(bench: &mut Bench) {
             "w9" => dag::run(bench).await,
             "w10" => timers::run(bench).await,
             "plans" => curves::plans(bench).await,
+            "soak" => soak::run(bench).await,
             "cores" => curves::cores(bench).await,
             _ => unreachable!("the options know the names"),
         }

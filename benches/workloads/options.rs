@@ -8,6 +8,9 @@ use crate::backend::Backend;
 /// Every workload, in the order of a whole run.
 const NAMES: [&str; 12] = ["w1", "w2", "w3", "w4", "w5", "w6", "w7", "w8", "w9", "w10", "plans", "cores"];
 
+/// What runs where it is named, and not among all.
+const APART: [&str; 1] = ["soak"];
+
 #[derive(Clone)]
 pub struct Options {
     pub names: Vec<&'static str>,
@@ -17,12 +20,20 @@ pub struct Options {
     /// What every large number is multiplied with; the goals hold for 1.
     pub scale: f64,
     pub json: Option<PathBuf>,
+    /// How long the soak takes.
+    pub soak: Duration,
 }
 
 impl Options {
     pub fn parse(args: &[String]) -> Result<Self, String> {
-        let mut options =
-            Self { names: Vec::new(), backends: Vec::new(), time: Duration::from_secs(30), scale: 1.0, json: None };
+        let mut options = Self {
+            names: Vec::new(),
+            backends: Vec::new(),
+            time: Duration::from_secs(30),
+            scale: 1.0,
+            json: None,
+            soak: Duration::from_mins(10),
+        };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("`{arg}` wants a value"));
@@ -30,6 +41,7 @@ impl Options {
                 "--sqlite" => options.backends.push(Backend::Sqlite),
                 "--postgres" => options.backends.push(Backend::Postgres),
                 "--seconds" => options.time = Duration::from_secs_f64(number(arg, value()?)?),
+                "--minutes" => options.soak = Duration::from_secs_f64(number(arg, value()?)? * 60.0),
                 "--scale" => options.scale = number(arg, value()?)?,
                 "--json" => options.json = Some(value()?.into()),
                 // What cargo adds.
@@ -70,6 +82,6 @@ fn number(name: &str, text: &str) -> Result<f64, String> {
 }
 
 fn known(name: &str) -> Result<&'static str, String> {
-    let found = NAMES.into_iter().find(|known| *known == name);
-    found.ok_or_else(|| format!("no workload `{name}`; there are {}", NAMES.join(", ")))
+    let found = NAMES.into_iter().chain(APART).find(|known| *known == name);
+    found.ok_or_else(|| format!("no workload `{name}`; there are {}, {}", NAMES.join(", "), APART.join(", ")))
 }

@@ -9,20 +9,39 @@ use crate::backend::Stand;
 use crate::http::{Client, get};
 
 /// How the server is started.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub struct How {
     /// The processors that its processes may use, as `taskset` takes them; none is all.
     pub cores: Option<&'static str>,
     /// The `stepwell` binary itself, without the handler of the workloads.
     pub binary: bool,
+    /// Settings of the server, by their variables.
+    pub settings: Vec<(&'static str, String)>,
 }
 
-/// The server's processes.
+/// The server's processes: the server first, then its worker.
 pub struct Server {
     pub address: SocketAddr,
-    processes: Vec<Child>,
+    processes: Vec<Process>,
     /// From the start of the process to its first good answer.
     pub ready: Duration,
+}
+
+/// A process, and what it takes to start it again.
+struct Process {
+    command: Command,
+    child: Child,
+}
+
+impl Process {
+    fn start(mut command: Command) -> Self {
+        let child = command.spawn().unwrap();
+        Self { command, child }
+    }
+
+    fn id(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 /// What processes have used so far.
@@ -58,19 +77,34 @@ impl Server {
             ("STEPWELL_DATABASE__URL", stand.url.clone()),
             ("STEPWELL_WORKFLOWS", stand.folder().join("workflows").display().to_string()),
         ];
+        serve.extend(how.settings.clone());
         let mut processes = Vec::new();
         if let Some((url, prefix)) = &stand.redis {
             let redis = [("STEPWELL_REDIS__URL", url.clone()), ("STEPWELL_REDIS__PREFIX", prefix.clone())];
-            processes.push(spawn(how, "work", &redis, stand));
+            processes.push(Process::start(command(&how, "work", &redis, stand)));
             serve.extend(redis);
             serve.push(("STEPWELL_WORKERS__CONCURRENCY", "0".to_owned()));
         }
         let began = Instant::now();
-        processes.insert(0, spawn(how, "serve", &serve, stand));
+        processes.insert(0, Process::start(command(&how, "serve", &serve, stand)));
         let mut server = Self { address, processes, ready: Duration::ZERO };
         server.wait_ready(began).await;
         server.ready = began.elapsed();
         server
+    }
+
+    /// How many processes there are.
+    pub fn processes(&self) -> usize {
+        self.processes.len()
+    }
+
+    /// Kills a process as a crash would, and starts it again.
+    pub async fn crash(&mut self, process: usize) {
+        let process = &mut self.processes[process];
+        process.child.kill().unwrap();
+        process.child.wait().unwrap();
+        process.child = process.command.spawn().unwrap();
+        self.wait_ready(Instant::now()).await;
     }
 
     async fn wait_ready(&self, began: Instant) {
@@ -86,7 +120,7 @@ impl Server {
     }
 
     pub fn usage(&self) -> Usage {
-        let ours: Vec<u32> = self.processes.iter().map(Child::id).collect();
+        let ours: Vec<u32> = self.processes.iter().map(Process::id).collect();
         let load = std::process::id();
         let below = descendants(load);
         let databases = below.iter().filter(|pid| !ours.contains(pid)).map(|pid| cpu_seconds(*pid)).sum();
@@ -118,7 +152,7 @@ impl Server {
     pub fn stop(mut self) {
         for mut process in self.processes.drain(..) {
             Command::new("kill").arg(process.id().to_string()).status().unwrap();
-            process.wait().unwrap();
+            process.child.wait().unwrap();
         }
     }
 }
@@ -126,13 +160,13 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         for process in &mut self.processes {
-            let _ = process.kill();
-            let _ = process.wait();
+            let _ = process.child.kill();
+            let _ = process.child.wait();
         }
     }
 }
 
-fn spawn(how: How, role: &str, settings: &[(&str, String)], stand: &Stand) -> Child {
+fn command(how: &How, role: &str, settings: &[(&str, String)], stand: &Stand) -> Command {
     let (program, role) = if how.binary {
         (env!("CARGO_BIN_EXE_stepwell").into(), if role == "work" { "worker".to_owned() } else { role.to_owned() })
     } else {
@@ -147,7 +181,8 @@ fn spawn(how: How, role: &str, settings: &[(&str, String)], stand: &Stand) -> Ch
         }
     };
     let settings = settings.iter().map(|(name, value)| (name, value));
-    command.arg(role).envs(settings).current_dir(stand.folder()).stdout(Stdio::null()).spawn().unwrap()
+    command.arg(role).envs(settings).current_dir(stand.folder()).stdout(Stdio::null());
+    command
 }
 
 /// The processes that a process started, and those that they started.
