@@ -8,7 +8,9 @@ use stepwell::engine::code;
 use stepwell::expr::Value;
 use stepwell::ids::{ExecutionId, PartitionId, StepPath};
 use stepwell::queue::{LocalQueue, RedisOptions, RedisQueue, RedisSource};
-use stepwell::service::ports::{AttemptKey, Claimed, Delivered, Dispatcher, Receipt, Task, TaskOutcome, TaskSource};
+use stepwell::service::ports::{
+    AttemptKey, Claimed, Delivered, Dispatcher, Receipt, Task, TaskOutcome, TaskSource, Wanted,
+};
 
 use crate::support::redis::Redis;
 
@@ -36,10 +38,14 @@ impl Queue {
     }
 
     pub async fn worker(&self, queues: &[&str]) -> Arc<dyn TaskSource> {
-        let queues = queues.iter().map(|name| (*name).to_owned()).collect();
+        let queues: Vec<String> = queues.iter().map(|name| (*name).to_owned()).collect();
+        self.worker_for(queues.into()).await
+    }
+
+    pub async fn worker_for(&self, wanted: Wanted) -> Arc<dyn TaskSource> {
         match self {
-            Self::Local(queue) => queue.source(queues, "worker"),
-            Self::Redis(_, options) => RedisSource::connect(options, queues, "worker").await.unwrap(),
+            Self::Local(queue) => queue.source(wanted, "worker"),
+            Self::Redis(_, options) => RedisSource::connect(options, wanted, "worker").await.unwrap(),
         }
     }
 }

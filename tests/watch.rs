@@ -8,6 +8,7 @@ use std::time::Duration;
 use stepwell::config::Config;
 use stepwell::server::Core;
 use stepwell::service::model::WorkflowStatus;
+use stepwell::service::task_types::TypeDefinition;
 use stepwell::service::{Handlers, SourceState, SourceStatus};
 use stepwell::watch::{Options, Watcher};
 use tempfile::TempDir;
@@ -318,4 +319,19 @@ async fn a_link_to_the_folder_that_is_swapped_is_followed() {
     assert!(watched.active("a").await);
     point(&release("two", "2"), &watched.dir);
     watched.until_version("a.toml", 2).await;
+}
+
+#[tokio::test]
+async fn a_file_whose_task_type_is_registered_later_is_applied_then() {
+    let text = "name = \"look\"\n[[step]]\nname = \"place\"\ntask = \"geo.lookup\"\nwith = { ip = \"192.0.2.7\" }\n";
+    let mut watched = Watched::with(&[("look.toml", text)]).await;
+    assert_eq!(watched.status("look.toml").unwrap().state, SourceState::Failed);
+    let service = watched.core.service().clone();
+    service.task_type_register("geo.lookup".to_owned(), TypeDefinition::default()).await.unwrap_err();
+    let anything = serde_json::json!(true);
+    let definition =
+        TypeDefinition { config_schema: anything.clone(), output_schema: anything, ..TypeDefinition::default() };
+    service.task_type_register("geo.lookup".to_owned(), definition).await.unwrap();
+    watched.until_state("look.toml", SourceState::Applied).await;
+    assert!(watched.active("look").await);
 }

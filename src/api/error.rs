@@ -83,6 +83,8 @@ enum Kind {
     MethodNotAllowed,
     Conflict,
     IllegalTransition,
+    LeaseLost,
+    TooMany,
     TooLarge,
     UnsupportedMediaType,
     Misdirected,
@@ -105,6 +107,8 @@ impl Kind {
             }
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "It does not go together with what is there"),
             Self::IllegalTransition => (StatusCode::CONFLICT, "illegal-transition", "The state does not allow it"),
+            Self::LeaseLost => (StatusCode::CONFLICT, "lease-lost", "The task is not this worker's any more"),
+            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too much at once: try again"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Something is larger than it may be"),
             Self::UnsupportedMediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The content type is not understood")
@@ -270,6 +274,12 @@ impl From<ServiceError> for Problem {
                 problem.dto.diagnostics = report(&source, &diagnostics).into_iter().map(DiagnosticDto::from).collect();
                 problem
             }
+            ServiceError::Lost { .. } => {
+                Self::new(Kind::LeaseLost, detail).help("drop it: another attempt may be under way")
+            }
+            ServiceError::Busy { retry_after, .. } => {
+                Self { retry_after: Some(retry_after), ..Self::new(Kind::TooMany, detail) }
+            }
             ServiceError::Limit { .. } => Self::new(Kind::TooLarge, detail),
             ServiceError::Unavailable { retry_after, .. } => {
                 Self { retry_after: Some(retry_after), ..Self::new(Kind::Unavailable, detail) }
@@ -283,6 +293,11 @@ impl From<ServiceError> for Problem {
 }
 
 impl Problem {
+    /// What is told of it.
+    pub fn into_dto(self) -> ProblemDto {
+        *self.dto
+    }
+
     fn maybe_help(mut self, help: Option<String>) -> Self {
         self.dto.help = help;
         self
@@ -333,6 +348,7 @@ fn described(status: u16) -> &'static str {
         415 => "The content type is not understood.",
         421 => "This server does not answer for that host.",
         422 => "Fields are wrong, each named; or the source does not compile, with its diagnostics.",
+        429 => "Too much at once: try again after `Retry-After`.",
         503 => "Not now: try again after `Retry-After`.",
         _ => "The server made a mistake.",
     }
@@ -396,4 +412,6 @@ failures! {
     ControlFailure: 400 403 404 409 413 415 421 422 500 503;
     /// Of published sources.
     PublishFailure: 400 403 409 413 421 422 500 503;
+    /// Of workers' requests for tasks.
+    TaskFailure: 400 403 404 409 413 415 421 422 429 500 503;
 }

@@ -60,6 +60,35 @@ impl Fields {
         }
     }
 
+    /// A list of texts.
+    pub fn texts(&mut self, name: &'static str) -> Option<Vec<String>> {
+        match self.value(name)? {
+            Value::Array(items) if items.iter().all(Value::is_string) => {
+                Some(items.into_iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())
+            }
+            other => self.misfit(name, "a list of texts", &other),
+        }
+    }
+
+    /// A list of objects, each read field by field.
+    pub fn objects<T: FromFields>(&mut self, name: &'static str) -> Option<Vec<T>> {
+        let items = match self.value(name)? {
+            Value::Array(items) => items,
+            other => return self.misfit(name, "a list of objects", &other),
+        };
+        let mut read = Vec::new();
+        for (at, item) in items.into_iter().enumerate() {
+            match Self::parse(item) {
+                Ok(item) => read.push(item),
+                Err(errors) => self.errors.extend(errors.into_iter().map(|error| {
+                    let below = if error.path.is_empty() { String::new() } else { format!(".{}", error.path) };
+                    FieldError::new(format!("{name}[{at}]{below}"), error.message)
+                })),
+            }
+        }
+        Some(read)
+    }
+
     /// True or false.
     pub fn bool(&mut self, name: &'static str) -> Option<bool> {
         match self.value(name)? {

@@ -14,6 +14,8 @@ mod known;
 mod params;
 mod sources;
 mod steps;
+mod task_types;
+mod tasks;
 mod versions;
 mod waits;
 mod workflows;
@@ -38,6 +40,8 @@ use health::Health;
 use known::Known;
 use sources::SourcesApi;
 use steps::Steps;
+use task_types::TaskTypes;
+use tasks::Tasks;
 use versions::Versions;
 use waits::Waits;
 use workflows::Workflows;
@@ -70,8 +74,10 @@ pub struct Parts {
 enum Tag {
     /// Workflows, their steps and their versions.
     Workflows,
-    /// Workflow files: published, validated, watched; and the task types that they may use.
+    /// Workflow files: published, validated, watched.
     Sources,
+    /// Task types, and the tasks that workers elsewhere take and carry out.
+    Tasks,
     /// Executions: started, awaited, read, signalled, paused, resumed, retried, cancelled.
     Executions,
     /// What executions wait for: events from outside, and people's approvals.
@@ -103,6 +109,8 @@ fn endpoints(parts: &Parts) -> impl OpenApi + 'static {
         SourcesApi(service.clone()),
         Executions(service.clone()),
         Waits(service.clone()),
+        TaskTypes(service.clone()),
+        Tasks(service.clone()),
         health,
     )
 }
@@ -125,7 +133,7 @@ pub fn app(parts: Parts) -> impl Endpoint<Output = Response> + 'static {
 
 /// The OpenAPI document as JSON text, as `/openapi.json` gives it.
 pub fn openapi_json() -> String {
-    type Endpoints = (Workflows, Steps, Versions, SourcesApi, Executions, Waits, Health);
+    type Endpoints = (Workflows, Steps, Versions, SourcesApi, Executions, Waits, TaskTypes, Tasks, Health);
     let mut text = document(Described::<Endpoints>::default()).spec();
     text.push('\n');
     text

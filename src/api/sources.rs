@@ -1,4 +1,4 @@
-//! `/api/v1/workflows/source`, `/api/v1/workflows/validate`, `/api/v1/sources` and `/api/v1/task-types`.
+//! `/api/v1/workflows/source`, `/api/v1/workflows/validate` and `/api/v1/sources`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::service::{Service, Upload};
 
 use super::Tag;
 use super::body::SourceText;
-use super::dto::{PublishDto, SourceListDto, TaskTypeListDto, ValidDto};
+use super::dto::{PublishDto, SourceListDto, ValidDto};
 use super::error::{ListFailure, PublishFailure};
 use super::params::NotationParam;
 
@@ -89,15 +89,5 @@ impl SourcesApi {
         let sources: Vec<_> = self.0.sources().list().into_iter().map(Into::into).collect();
         let count = sources.len() as u64;
         Ok(Json(SourceListDto { sources, count }))
-    }
-
-    /// List the task types
-    ///
-    /// What steps may be, with the JSON Schemas of their configuration and output.
-    #[oai(path = "/api/v1/task-types", method = "get", operation_id = "task_type_list", tag = "Tag::Sources")]
-    async fn task_types(&self) -> Result<Json<TaskTypeListDto>, ListFailure> {
-        let task_types: Vec<_> = self.0.task_types().iter().map(Into::into).collect();
-        let count = task_types.len() as u64;
-        Ok(Json(TaskTypeListDto { task_types, count }))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::expr::{ObjectType, Span, Type};
-use crate::plan::{Plan, Runs, TaskType, TaskTypes};
+use crate::plan::{Plan, Runs, TaskDefaults, TaskType, TaskTypes};
 
 use super::ast::{File, TaskDecl};
 use super::check::codes::{NO_WORKFLOW, UNUSED};
@@ -52,8 +52,7 @@ pub fn compile_with(source: &Source, task_types: &TaskTypes, options: &CompileOp
     if file.workflows.is_empty() && file.tests.is_empty() && diagnostics.is_empty() {
         diagnostics.push(no_workflow());
     }
-    let known = with_declared(task_types, &file);
-    diagnostics.append(&mut check(&file, &known, options));
+    diagnostics.append(&mut check(&file, task_types, options));
     if diagnostics.iter().any(Diagnostic::is_error) {
         // What is wrong may be what does not read it.
         diagnostics.retain(|diagnostic| diagnostic.code != UNUSED);
@@ -62,6 +61,7 @@ pub fn compile_with(source: &Source, task_types: &TaskTypes, options: &CompileOp
     shorten(&mut diagnostics);
     let mut compiled = Compiled { plans: Vec::new(), diagnostics };
     if !compiled.has_errors() {
+        let known = with_declared(task_types, &file);
         compiled.plans = file.workflows.iter().map(|workflow| Arc::new(lower(workflow, &known))).collect();
     }
     compiled
@@ -80,18 +80,26 @@ fn no_workflow() -> Diagnostic {
     Diagnostic::error(NO_WORKFLOW, "there is no workflow here", Span::default()).help("write `workflow name { … }`")
 }
 
-/// The task types with those that the file declares itself.
+/// The task types with those that the file declares itself. What it says of one that is registered holds for it, so that a
+/// check gives the same with and without a server; that the two agree is the checker's to see. What is built in stays.
 pub fn with_declared(task_types: &TaskTypes, file: &File) -> TaskTypes {
     let mut known = task_types.clone();
     for declared in &file.tasks {
-        if task_types.get(&declared.name.value).is_none() {
-            known.insert(declared_type(declared));
+        match task_types.get(&declared.name.value) {
+            None => known.insert(declared_type(declared)),
+            Some(registered) if registered.runs == Runs::Remote => {
+                let description = registered.description.clone();
+                let defaults = registered.defaults.clone();
+                known.insert(TaskType { description, defaults, ..declared_type(declared) });
+            }
+            Some(_) => {}
         }
     }
     known
 }
 
-fn declared_type(declared: &TaskDecl) -> TaskType {
+/// What a declaration says.
+pub(super) fn declared_type(declared: &TaskDecl) -> TaskType {
     let config = match declared.config.as_ref().map(|config| &config.value) {
         Some(Type::Object(object)) => object.clone(),
         Some(_) => ObjectType { fields: Vec::new(), open: true },
@@ -102,6 +110,7 @@ fn declared_type(declared: &TaskDecl) -> TaskType {
         description: "declared in the source".into(),
         config,
         output: declared.output.as_ref().map_or(Type::Any, |output| output.value.clone()),
-        runs: Runs::Worker,
+        runs: Runs::Remote,
+        defaults: TaskDefaults::default(),
     }
 }

@@ -26,7 +26,7 @@ pub use node::{
     Wake,
 };
 pub use policy::{DEFAULT_TIMEOUT_MS, Jitter, MAX_RETRY_WAIT_MS, PATIENT_TIMEOUT_MS, RetryFilter, RetryPolicy};
-pub use task_type::{Runs, TaskType, TaskTypes};
+pub use task_type::{Runs, TaskDefaults, TaskType, TaskTypes};
 pub use trigger::{CatchUp, Concurrency, Overflow, Overlap, Trigger, TriggerOn};
 
 /// The format that this binary writes. It reads this one and the one before.

@@ -20,14 +20,30 @@ pub struct TaskType {
     pub output: Type,
     /// Who carries it out.
     pub runs: Runs,
+    /// What a step of it has where it says nothing.
+    #[serde(default)]
+    pub defaults: TaskDefaults,
+}
+
+/// What a step of a task type has where it says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TaskDefaults {
+    /// The queue; `default` where there is none.
+    pub queue: Option<Arc<str>>,
+    /// How long an attempt may take from its claim, in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// Whether repeating it does no harm.
+    pub idempotent: bool,
 }
 
 /// Who carries a task out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Runs {
-    /// A worker.
+    /// A worker of this program.
     Worker,
+    /// A worker elsewhere, in any language: it asks for tasks over HTTP.
+    Remote,
     /// The engine itself.
     Engine,
 }

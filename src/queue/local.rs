@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing here outlives the process, and nothing here waits while it holds the lock.
 
+mod leases;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,7 +16,7 @@ use tokio::time::Instant;
 use crate::engine::{StepError, code};
 use crate::ids::{Epoch, PartitionId};
 use crate::service::ports::{
-    AttemptKey, Claimed, Delivered, Dispatcher, QueueDepth, QueueError, Receipt, Task, TaskOutcome, TaskSource,
+    AttemptKey, Claimed, Delivered, Dispatcher, QueueDepth, QueueError, Receipt, Task, TaskOutcome, TaskSource, Wanted,
 };
 
 /// The queue of a process that works its own tasks: `Dispatcher` for the runtime, and sources for its workers.
@@ -29,17 +31,32 @@ pub struct LocalQueue {
 struct State {
     /// Numbers tasks and sources; a task's receipt is its number.
     last: u64,
-    /// Tasks that wait, by queue: the higher priority first, of one first come first served. Queues are in the order of their
-    /// first use, so that a simulation repeats itself.
-    waiting: IndexMap<Arc<str>, Lanes>,
+    /// Tasks that wait, by queue and task type: the higher priority first, of one first come first served. They are in the
+    /// order of their first use, so that a simulation repeats itself.
+    waiting: IndexMap<Kind, Lanes>,
     /// Every task that was dispatched and whose outcome is not acknowledged, by its number.
     held: HashMap<u64, Held>,
     outcomes: VecDeque<Delivered>,
     /// Claims of sources that are gone, and nobody has asked for yet.
     lapsed: Vec<AttemptKey>,
+    /// The tasks that are leased, by the moment when they lapse.
+    leases: BTreeSet<(Instant, u64)>,
     sources: Vec<Arc<Subscription>>,
     /// The partitions whose outcomes are wanted; none while nobody has said so.
     followed: Option<BTreeSet<PartitionId>>,
+}
+
+/// The queue and the type of a task: what decides who may take it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Kind {
+    queue: Arc<str>,
+    task_type: Arc<str>,
+}
+
+impl Kind {
+    fn of(task: &Task) -> Self {
+        Self { queue: task.queue.clone(), task_type: task.task_type.clone() }
+    }
 }
 
 struct Waiting {
@@ -48,7 +65,7 @@ struct Waiting {
     since: Instant,
 }
 
-/// The tasks of a queue that wait, by priority.
+/// The tasks of a kind that wait, by priority.
 #[derive(Default)]
 struct Lanes(BTreeMap<u8, VecDeque<Waiting>>);
 
@@ -61,11 +78,17 @@ impl Lanes {
         self.0.entry(waiting.task.priority).or_default().push_front(waiting);
     }
 
-    /// The first of the highest priority.
-    fn pop_front(&mut self) -> Option<Waiting> {
-        let mut lane = self.0.last_entry()?;
-        let first = lane.get_mut().pop_front();
-        if lane.get().is_empty() {
+    /// The highest priority of those that wait.
+    fn top(&self) -> Option<u8> {
+        self.0.last_key_value().map(|(priority, _)| *priority)
+    }
+
+    /// The first ones of the highest priority, up to `max`.
+    fn pop_top(&mut self, max: usize) -> Vec<Waiting> {
+        let Some(mut lane) = self.0.last_entry() else { return Vec::new() };
+        let waiting = lane.get_mut();
+        let first = waiting.drain(..max.min(waiting.len())).collect();
+        if waiting.is_empty() {
             lane.remove();
         }
         first
@@ -103,6 +126,8 @@ enum Place {
     Waiting,
     /// With the source of this number.
     Claimed(u64),
+    /// With a worker elsewhere, until this moment.
+    Leased(Instant),
     /// Done; its outcome waits to be acknowledged.
     Done,
 }
@@ -110,11 +135,17 @@ enum Place {
 /// What the queue knows of a source.
 struct Subscription {
     id: u64,
-    queues: Vec<String>,
-    /// Told when a queue of its own has tasks.
+    wanted: Wanted,
+    /// Told when there may be tasks that it wants.
     work: Notify,
     stops: Mutex<VecDeque<AttemptKey>>,
     stopped: Notify,
+}
+
+impl Subscription {
+    fn wants(&self, kind: &Kind) -> bool {
+        self.wanted.takes(&kind.queue, &kind.task_type)
+    }
 }
 
 /// A lock whose holder panicked guards state that no step leaves half changed: it is taken as it is.
@@ -136,20 +167,25 @@ impl LocalQueue {
         Arc::default()
     }
 
-    /// A worker's side of this queue, for these queues (none, or `*`, are all). When the last reference to it is dropped,
-    /// what it has claimed has lapsed.
-    pub fn source(self: &Arc<Self>, queues: Vec<String>, worker: &str) -> Arc<dyn TaskSource> {
-        tracing::debug!(worker, ?queues, "a worker joined the queue");
-        let mut state = lock(&self.state);
-        let id = state.next();
-        let subscription =
-            Arc::new(Subscription { id, queues, work: Notify::new(), stops: Mutex::default(), stopped: Notify::new() });
-        state.sources.push(subscription.clone());
+    /// A worker's side of this queue, for the tasks that it wants. When the last reference to it is dropped, what it has
+    /// claimed has lapsed.
+    pub fn source(self: &Arc<Self>, wanted: impl Into<Wanted>, worker: &str) -> Arc<dyn TaskSource> {
+        let wanted = wanted.into();
+        tracing::debug!(worker, ?wanted, "a worker joined the queue");
+        let subscription = lock(&self.state).subscribe(wanted);
         Arc::new(LocalSource { queue: self.clone(), subscription })
     }
 }
 
 impl State {
+    fn subscribe(&mut self, wanted: Wanted) -> Arc<Subscription> {
+        let id = self.next();
+        let (stops, stopped) = (Mutex::default(), Notify::new());
+        let subscription = Arc::new(Subscription { id, wanted, work: Notify::new(), stops, stopped });
+        self.sources.push(subscription.clone());
+        subscription
+    }
+
     fn next(&mut self) -> u64 {
         self.last += 1;
         self.last
@@ -158,37 +194,29 @@ impl State {
     fn push(&mut self, task: Task) {
         let id = self.next();
         self.held.insert(id, Held { key: key_of(&task), at: Place::Waiting });
-        let waiting = Waiting { id, since: Instant::now(), task };
-        if let Some(queue) = self.waiting.get_mut(&waiting.task.queue) {
-            return queue.push_back(waiting);
-        }
-        self.waiting.entry(waiting.task.queue.clone()).or_default().push_back(waiting);
+        self.waiting.entry(Kind::of(&task)).or_default().push_back(Waiting { id, since: Instant::now(), task });
     }
 
-    /// Wakes the workers that subscribe to one of these queues.
-    fn wake(&self, queues: &[Arc<str>]) {
+    /// Wakes the workers that want tasks of one of these kinds.
+    fn wake(&self, kinds: &[Kind]) {
         for source in &self.sources {
-            if queues.iter().any(|queue| super::subscribes(&source.queues, queue)) {
+            if kinds.iter().any(|kind| source.wants(kind)) {
                 source.work.notify_one();
             }
         }
     }
 
-    /// Takes up to `max` tasks for a source. Queues take turns at being first, so that none starves.
-    fn take(&mut self, source: &Subscription, max: usize) -> Vec<Claimed> {
+    /// Takes up to `max` tasks for a source to where they are from then on: the higher priority first, and of one priority
+    /// the kinds take turns at being first, so that none starves.
+    fn take(&mut self, source: &Subscription, max: usize, to: impl Fn(&Task) -> Place) -> Vec<Claimed> {
         let mut claims = Vec::new();
-        let count = self.waiting.len();
         let first = usize::try_from(self.next()).unwrap_or(0);
-        for turn in 0..count {
-            let Some((name, queue)) = self.waiting.get_index_mut((first + turn) % count) else { continue };
-            if !super::subscribes(&source.queues, name) {
-                continue;
-            }
-            while claims.len() < max
-                && let Some(Waiting { id, task, .. }) = queue.pop_front()
-            {
+        while claims.len() < max
+            && let Some(lanes) = self.next_lanes(source, first)
+        {
+            for Waiting { id, task, .. } in lanes.pop_top(max - claims.len()) {
                 if let Some(held) = self.held.get_mut(&id) {
-                    held.at = Place::Claimed(source.id);
+                    held.at = to(&task);
                 }
                 claims.push(Claimed { task, receipt: Receipt(id.to_string().into()) });
             }
@@ -196,8 +224,21 @@ impl State {
         claims
     }
 
+    /// The tasks to take next for a source, where those of the kind at `first` come before others of their priority.
+    fn next_lanes(&mut self, source: &Subscription, first: usize) -> Option<&mut Lanes> {
+        let count = self.waiting.len();
+        let kinds = (0..count).map(|turn| (first + turn) % count);
+        let tops = kinds.filter_map(|at| {
+            let (kind, lanes) = self.waiting.get_index(at)?;
+            Some((lanes.top().filter(|_| source.wants(kind))?, at))
+        });
+        // Of equals the last one is the greatest, and the first one is to be taken.
+        let (_, at) = tops.rev().max_by_key(|(top, _)| *top)?;
+        self.waiting.get_index_mut(at).map(|(_, lanes)| lanes)
+    }
+
     fn has_work(&self, source: &Subscription) -> bool {
-        self.waiting.iter().any(|(name, queue)| !queue.is_empty() && super::subscribes(&source.queues, name))
+        self.waiting.iter().any(|(kind, lanes)| !lanes.is_empty() && source.wants(kind))
     }
 
     /// Takes the waiting tasks of these attempts out and gives their outcomes; tells the sources of the claimed ones.
@@ -212,7 +253,8 @@ impl State {
                         source.stopped.notify_one();
                     }
                 }
-                Place::Done => {}
+                // A worker elsewhere asks for itself.
+                Place::Leased(_) | Place::Done => {}
             }
         }
         cancelled.sort_unstable();
@@ -273,15 +315,16 @@ impl State {
 #[async_trait]
 impl Dispatcher for LocalQueue {
     async fn dispatch(&self, tasks: Vec<Task>) -> Result<(), QueueError> {
-        let mut queues: Vec<Arc<str>> = Vec::new();
+        let mut kinds: Vec<Kind> = Vec::new();
         let mut state = lock(&self.state);
         for task in tasks {
-            if !queues.contains(&task.queue) {
-                queues.push(task.queue.clone());
+            let kind = Kind::of(&task);
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
             }
             state.push(task);
         }
-        state.wake(&queues);
+        state.wake(&kinds);
         Ok(())
     }
 
@@ -324,7 +367,11 @@ impl Dispatcher for LocalQueue {
     }
 
     async fn lapsed(&self) -> Result<Vec<AttemptKey>, QueueError> {
-        Ok(std::mem::take(&mut lock(&self.state).lapsed))
+        let mut state = lock(&self.state);
+        if state.end_leases(Instant::now()) {
+            self.delivered.notify_one();
+        }
+        Ok(std::mem::take(&mut state.lapsed))
     }
 
     async fn held(&self, partitions: &[PartitionId]) -> Result<HashSet<AttemptKey>, QueueError> {
@@ -343,13 +390,15 @@ impl Dispatcher for LocalQueue {
     }
 
     async fn depths(&self) -> Result<Vec<QueueDepth>, QueueError> {
-        let state = lock(&self.state);
-        let depth = |(name, queue): (&Arc<str>, &Lanes)| QueueDepth {
-            queue: name.clone(),
-            waiting: queue.len() as u64,
-            oldest_ms: queue.oldest().map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
-        };
-        Ok(state.waiting.iter().map(depth).collect())
+        let mut depths: IndexMap<Arc<str>, QueueDepth> = IndexMap::new();
+        for (kind, lanes) in &lock(&self.state).waiting {
+            let queue = kind.queue.clone();
+            let depth = depths.entry(queue.clone()).or_insert(QueueDepth { queue, waiting: 0, oldest_ms: 0 });
+            depth.waiting += lanes.len() as u64;
+            let oldest_ms = lanes.oldest().map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+            depth.oldest_ms = depth.oldest_ms.max(oldest_ms);
+        }
+        Ok(depths.into_values().collect())
     }
 }
 
@@ -365,7 +414,7 @@ impl TaskSource for LocalSource {
         loop {
             {
                 let mut state = lock(&self.queue.state);
-                let claims = state.take(&self.subscription, max);
+                let claims = state.take(&self.subscription, max, |_| Place::Claimed(self.subscription.id));
                 if !claims.is_empty() {
                     // One notice may stand for many tasks: whoever leaves some passes it on.
                     if state.has_work(&self.subscription) {
@@ -400,7 +449,7 @@ impl TaskSource for LocalSource {
 
     async fn release(&self, claims: Vec<Claimed>) -> Result<(), QueueError> {
         let mut state = lock(&self.queue.state);
-        let mut queues = Vec::new();
+        let mut kinds = Vec::new();
         for Claimed { task, receipt } in claims.into_iter().rev() {
             let Some(id) = id_of(&receipt) else { continue };
             let Some(held) = state.held.get_mut(&id) else { continue };
@@ -408,11 +457,10 @@ impl TaskSource for LocalSource {
                 continue;
             }
             held.at = Place::Waiting;
-            queues.push(task.queue.clone());
-            let waiting = Waiting { id, since: Instant::now(), task };
-            state.waiting.entry(waiting.task.queue.clone()).or_default().push_front(waiting);
+            kinds.push(Kind::of(&task));
+            state.waiting.entry(Kind::of(&task)).or_default().push_front(Waiting { id, since: Instant::now(), task });
         }
-        state.wake(&queues);
+        state.wake(&kinds);
         Ok(())
     }
 

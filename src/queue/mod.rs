@@ -7,9 +7,4 @@ mod local;
 mod redis;
 
 pub use local::LocalQueue;
-pub use redis::{RedisOptions, RedisQueue, RedisSource};
-
-/// Whether a worker that subscribes to `queues` takes tasks of `queue`. No names, or `*`, are all of them.
-fn subscribes(queues: &[String], queue: &str) -> bool {
-    queues.is_empty() || queues.iter().any(|name| name == "*" || name == queue)
-}
+pub use redis::{RedisLeases, RedisOptions, RedisQueue, RedisSource};

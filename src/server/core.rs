@@ -8,10 +8,10 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::config::Config;
 use crate::expr::{ObjectType, Type, type_from_schema};
 use crate::lang;
-use crate::plan::{Runs, TaskType, TaskTypes};
-use crate::queue::{LocalQueue, RedisOptions, RedisQueue, RedisSource};
+use crate::plan::{Runs, TaskDefaults, TaskType, TaskTypes};
+use crate::queue::{LocalQueue, RedisLeases, RedisOptions, RedisQueue, RedisSource};
 use crate::runtime::{self, Node, SystemClock, SystemEntropy};
-use crate::service::ports::{Dispatcher, Entropy, ExecutionReads, NoFaults, TaskSource};
+use crate::service::ports::{Dispatcher, Entropy, ExecutionReads, NoFaults, TaskLeases, TaskSource, Wanted};
 use crate::service::{self, Handlers, Service, TaskHandler};
 use crate::store::{self, Database};
 use crate::worker::{self, Pool};
@@ -28,6 +28,8 @@ pub struct Core {
     node: Arc<Node>,
     pool: Option<Pool>,
     service: Arc<Service>,
+    /// Whether what is with the queue survives this process.
+    survives: bool,
     _clock: AbortOnDropHandle<()>,
 }
 
@@ -41,7 +43,8 @@ impl Core {
         let task_types = task_types(&own)?;
         let database = Database::open(&store_options(config)).await?;
         let redis = redis_options(config)?;
-        let queue = Queue::connect(config, redis.as_ref()).await?;
+        let handlers = handlers(config, own);
+        let queue = Queue::connect(config, redis.as_ref(), &handlers).await?;
         let clock = Arc::new(SystemClock::anchored(database.now().await.map_err(ServeError::Clock)?));
         let ports = runtime::Ports {
             store: database.clone(),
@@ -54,15 +57,24 @@ impl Core {
         let service = Service::new(service::Parts {
             store: database.clone(),
             runtime: node.clone(),
+            leases: queue.leases,
             clock: clock.clone(),
             entropy: node.entropy(),
             task_types,
             settings: config.settings.to_json(),
-            limits: service::Limits { input_bytes: size(config.limits.input_bytes), ..Default::default() },
+            limits: service_limits(config),
         });
-        let pool = queue.source.map(|source| Pool::start(source, handlers(config, own), pool_options(config, &redis)));
+        let pool = queue.source.map(|source| Pool::start(source, handlers, pool_options(config, &redis)));
         let _clock = AbortOnDropHandle::new(tokio::spawn(follow(clock, database.clone())));
-        Ok(Self { database, queue: queue.dispatcher, node, pool, service: Arc::new(service), _clock })
+        Ok(Self {
+            database,
+            queue: queue.dispatcher,
+            node,
+            pool,
+            service: Arc::new(service),
+            survives: redis.is_some(),
+            _clock,
+        })
     }
 
     /// The use cases.
@@ -94,7 +106,14 @@ impl Core {
                 pool.drain(at_most).await;
             }
         };
-        tokio::join!(workers, self.node.drain(at_most));
+        // With Redis, a worker elsewhere can speak for its task to the next process.
+        let elsewhere = async {
+            self.service.tasks_close();
+            if !self.survives {
+                let _ = tokio::time::timeout(at_most, self.service.tasks_ended()).await;
+            }
+        };
+        tokio::join!(workers, elsewhere, self.node.drain(at_most));
     }
 }
 
@@ -103,28 +122,30 @@ async fn follow(clock: Arc<SystemClock>, database: Arc<Database>) {
     clock.follow(|| async { database.now().await.ok() }).await;
 }
 
-/// Both sides of the queue.
+/// All sides of the queue.
 struct Queue {
     dispatcher: Arc<dyn Dispatcher>,
+    leases: Arc<dyn TaskLeases>,
     /// None where this process runs no workers.
     source: Option<Arc<dyn TaskSource>>,
 }
 
 impl Queue {
-    async fn connect(config: &Config, redis: Option<&RedisOptions>) -> Result<Self, ServeError> {
+    async fn connect(config: &Config, redis: Option<&RedisOptions>, handlers: &Handlers) -> Result<Self, ServeError> {
         let works = config.workers.concurrency > 0;
-        let queues = config.workers.queues.clone();
+        let wanted = wanted(config, handlers);
         let Some(options) = redis else {
             let queue = LocalQueue::new();
-            let source = works.then(|| queue.source(queues, &worker_name()));
-            return Ok(Self { dispatcher: queue, source });
+            let source = works.then(|| queue.source(wanted, &worker_name()));
+            return Ok(Self { dispatcher: queue.clone(), leases: queue, source });
         };
         let dispatcher = RedisQueue::connect(options).await?;
         let source: Option<Arc<dyn TaskSource>> = match works {
-            true => Some(RedisSource::connect(options, queues, &worker_name()).await?),
+            true => Some(RedisSource::connect(options, wanted, &worker_name()).await?),
             false => None,
         };
-        Ok(Self { dispatcher, source })
+        let leases = RedisLeases::connect(options).await?;
+        Ok(Self { dispatcher, leases, source })
     }
 }
 
@@ -167,6 +188,12 @@ pub(super) fn handlers(config: &Config, own: Handlers) -> Handlers {
     handlers
 }
 
+/// What the workers of a process take: the tasks that they have handlers for, in their queues.
+pub(super) fn wanted(config: &Config, handlers: &Handlers) -> Wanted {
+    let task_types = handlers.iter().map(|handler| handler.task_type().to_owned()).collect();
+    Wanted { queues: config.workers.queues.clone(), task_types }
+}
+
 pub(super) fn pool_options(config: &Config, redis: &Option<RedisOptions>) -> worker::Options {
     let defaults = worker::Options::default();
     worker::Options {
@@ -201,6 +228,14 @@ fn size(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
+fn service_limits(config: &Config) -> service::Limits {
+    service::Limits {
+        input_bytes: size(config.limits.input_bytes),
+        output_bytes: size(config.limits.output_bytes),
+        ..service::Limits::default()
+    }
+}
+
 /// The built-in task types and those of the program's own handlers.
 fn task_types(own: &Handlers) -> Result<TaskTypes, ServeError> {
     let mut types = lang::builtin_task_types();
@@ -232,5 +267,6 @@ fn task_type(handler: &dyn TaskHandler) -> Result<TaskType, ServeError> {
         config,
         output: type_from_schema(&handler.output_schema()),
         runs: Runs::Worker,
+        defaults: TaskDefaults::default(),
     })
 }

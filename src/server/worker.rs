@@ -7,7 +7,7 @@ use crate::queue::RedisSource;
 use crate::service::{Handlers, TaskHandler};
 use crate::worker::Pool;
 
-use super::core::{handlers, install_tls_provider, pool_options, redis_options, worker_name};
+use super::core::{handlers, install_tls_provider, pool_options, redis_options, wanted, worker_name};
 use super::{ServeError, Telemetry, stop_signal};
 
 /// Workers over Redis: they claim tasks, run their handlers and send the outcomes back.
@@ -49,8 +49,9 @@ impl Worker {
             return Err(ServeError::NoWorkers);
         }
         let name = worker_name();
-        let source = RedisSource::connect(options, config.workers.queues.clone(), &name).await?;
-        let pool = Pool::start(source, handlers(&config, own), pool_options(&config, &redis));
+        let handlers = handlers(&config, own);
+        let source = RedisSource::connect(options, wanted(&config, &handlers), &name).await?;
+        let pool = Pool::start(source, handlers, pool_options(&config, &redis));
         super::tell::worker(&config, &name);
         let signal = stop_signal().await.map_err(ServeError::Signal)?;
         tracing::info!(signal, "stopping: what is running may finish");

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::expr::nearest;
 use crate::lang::{Notation, Source};
+use crate::plan::TaskTypes;
 
 use super::error::{FieldError, ServiceError, ServiceResult};
 use super::flat::flat_text;
@@ -98,7 +99,7 @@ impl Service {
             created_at: now,
             updated_at: now,
         };
-        self.step_check(&step)?;
+        self.step_check(&step).await?;
         let (_, others) = self.draft_open(&workflow).await?;
         if new.step_order.is_none() {
             step.step_order = others.iter().map(|one| one.step_order).max().unwrap_or(0).saturating_add(1);
@@ -123,7 +124,7 @@ impl Service {
         step.timeout_seconds = patch.timeout_seconds.unwrap_or(step.timeout_seconds);
         step.max_retries = patch.max_retries.unwrap_or(step.max_retries);
         step.updated_at = self.clock.now();
-        self.step_check(&step)?;
+        self.step_check(&step).await?;
         refuse_taken(&step, &others)?;
         self.store.draft_step_update(&step).await.map_err(|error| step_taken(error, &step))?;
         Ok(step)
@@ -222,11 +223,12 @@ impl Service {
         step.map(|step| (step, steps)).ok_or_else(|| no_step(workflow, id))
     }
 
-    fn step_check(&self, step: &DraftStep) -> ServiceResult<()> {
+    async fn step_check(&self, step: &DraftStep) -> ServiceResult<()> {
         let mut errors = Vec::new();
         check_step_name(&step.name, &mut errors);
-        if self.task_types.get(&step.task_type).is_none() {
-            errors.push(self.unknown_task_type(&step.task_type));
+        let known = self.known_task_types().await?;
+        if known.get(&step.task_type).is_none() {
+            errors.push(unknown_task_type(&step.task_type, &known));
         }
         if step.step_order < 0 {
             errors.push(FieldError::new("step_order", "expected 0 or more"));
@@ -238,17 +240,18 @@ impl Service {
         check_range("max_retries", step.max_retries, 0..=MAX_RETRIES, &mut errors);
         if errors.is_empty() { Ok(()) } else { Err(ServiceError::Invalid { errors }) }
     }
+}
 
-    fn unknown_task_type(&self, name: &str) -> FieldError {
-        let known: Vec<&str> = self.task_types.iter().map(|task_type| &*task_type.name).collect();
-        let way_out = match nearest(name, known.iter().copied()) {
-            Some(close) => format!("did you mean `{close}`?"),
-            None => {
-                format!("there are {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
-            }
-        };
-        FieldError::new("task_type", format!("unknown task type `{name}`; {way_out}"))
-    }
+fn unknown_task_type(name: &str, known: &TaskTypes) -> FieldError {
+    let known: Vec<&str> = known.iter().map(|task_type| &*task_type.name).collect();
+    let way_out = match nearest(name, known.iter().copied()) {
+        Some(close) => format!("did you mean `{close}`?"),
+        None => {
+            let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+            format!("there are {}; register another: PUT /api/v1/task-types/{name}", known.join(", "))
+        }
+    };
+    FieldError::new("task_type", format!("unknown task type `{name}`; {way_out}"))
 }
 
 fn check_range(path: &str, value: Option<i32>, range: std::ops::RangeInclusive<i32>, errors: &mut Vec<FieldError>) {

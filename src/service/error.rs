@@ -53,6 +53,11 @@ pub enum ServiceError {
         /// The states that allow it.
         allowed: Vec<&'static str>,
     },
+    /// What was spoken for is somebody else's, or over.
+    Lost {
+        /// What, and why.
+        message: String,
+    },
     /// Fields of the request are wrong.
     Invalid {
         /// Each of them.
@@ -75,6 +80,13 @@ pub enum ServiceError {
     /// Not now: try again.
     Unavailable {
         /// What does not answer.
+        message: String,
+        /// When it is worth trying again.
+        retry_after: Duration,
+    },
+    /// Too much is asked for at once: try again.
+    Busy {
+        /// What there is too much of.
         message: String,
         /// When it is worth trying again.
         retry_after: Duration,
@@ -111,6 +123,11 @@ impl ServiceError {
         Self::Invalid { errors: vec![FieldError::new(path, message)] }
     }
 
+    /// Too much at once: try again in a moment.
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self::Busy { message: message.into(), retry_after: Duration::from_secs(1) }
+    }
+
     /// Try again in a moment.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::Unavailable { message: message.into(), retry_after: Duration::from_secs(1) }
@@ -124,6 +141,8 @@ impl fmt::Display for ServiceError {
             Self::Conflict { message, .. }
             | Self::Illegal { message, .. }
             | Self::Limit { message }
+            | Self::Lost { message }
+            | Self::Busy { message, .. }
             | Self::Unavailable { message, .. }
             | Self::Internal { message } => f.write_str(message),
             Self::Invalid { errors } => write_fields(errors, f),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use uuid::Uuid;
 
 use crate::expr::{Timestamp, nearest};
@@ -10,9 +10,10 @@ use crate::ids::WorkflowId;
 use crate::plan::TaskTypes;
 
 use super::error::{ServiceError, ServiceResult};
+use super::leased::Leased;
 use super::model::Workflow;
 use super::plans::Plans;
-use super::ports::{Clock, Entropy, Runtime, Store};
+use super::ports::{Clock, Entropy, Runtime, Store, TaskLeases};
 use super::sources::Sources;
 
 /// What the use cases are made of.
@@ -21,11 +22,13 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// What runs executions.
     pub runtime: Arc<dyn Runtime>,
+    /// The side of workers elsewhere of the task queue.
+    pub leases: Arc<dyn TaskLeases>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Fresh ids.
     pub entropy: Arc<dyn Entropy>,
-    /// The task types that steps may have.
+    /// The task types of this program.
     pub task_types: TaskTypes,
     /// The server's settings, which replace a workflow's defaults: by the setting's name, or in an object by the workflow's.
     pub settings: serde_json::Map<String, serde_json::Value>,
@@ -38,13 +41,25 @@ pub struct Parts {
 pub struct Limits {
     /// The largest input of an execution, in bytes of its JSON.
     pub input_bytes: usize,
+    /// The largest output of a step, in bytes of its JSON.
+    pub output_bytes: usize,
+    /// How many polls for tasks may be open at once.
+    pub polls: usize,
+    /// How many tasks may be with workers elsewhere, as far as this process leased them; a poll more goes past it by its own.
+    pub leased: usize,
     /// The longest that a request may wait for an execution to end.
     pub wait: std::time::Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { input_bytes: 1024 * 1024, wait: std::time::Duration::from_secs(300) }
+        Self {
+            input_bytes: 1024 * 1024,
+            output_bytes: 1024 * 1024,
+            polls: 256,
+            leased: 10_000,
+            wait: std::time::Duration::from_secs(300),
+        }
     }
 }
 
@@ -54,10 +69,14 @@ pub struct Service {
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
-    pub(super) task_types: Arc<TaskTypes>,
+    /// The task types of this program; others are registered.
+    pub(super) own_types: Arc<TaskTypes>,
     pub(super) settings: serde_json::Map<String, serde_json::Value>,
     pub(super) limits: Limits,
     pub(super) plans: Plans,
+    pub(super) leased: Arc<Leased>,
+    /// Counts the changes of registered task types that this process made.
+    pub(super) registrations: watch::Sender<u64>,
     /// One change of definitions at a time in this process, so that what a change was decided on still holds when it is
     /// written. Other processes are told apart by the store's conflicts.
     pub(super) editing: Mutex<()>,
@@ -67,15 +86,18 @@ pub struct Service {
 impl Service {
     /// The use cases over these parts.
     pub fn new(parts: Parts) -> Self {
+        let leased = Arc::new(Leased::new(parts.leases, parts.clock.clone(), parts.limits.polls));
         Self {
             store: parts.store,
             runtime: parts.runtime,
             clock: parts.clock,
             entropy: parts.entropy,
-            task_types: Arc::new(parts.task_types),
+            own_types: Arc::new(parts.task_types),
             settings: parts.settings,
             limits: parts.limits,
             plans: Plans::default(),
+            leased,
+            registrations: watch::Sender::new(0),
             editing: Mutex::new(()),
             sources: Arc::default(),
         }
@@ -84,11 +106,6 @@ impl Service {
     /// The states of the watched files: the watcher writes them, the API shows them.
     pub fn sources(&self) -> &Arc<Sources> {
         &self.sources
-    }
-
-    /// The task types that steps may have.
-    pub fn task_types(&self) -> &TaskTypes {
-        &self.task_types
     }
 
     /// The moment, on the database's clock.

@@ -149,7 +149,7 @@ impl Service {
 
     /// Compiles, away from the threads that serve: a large source takes its time.
     pub(super) async fn compile(&self, source: Source) -> ServiceResult<Compiled> {
-        let task_types = self.task_types.clone();
+        let task_types = self.known_task_types().await?;
         tokio::task::spawn_blocking(move || compile(&source, &task_types))
             .await
             .map_err(|error| ServiceError::Internal { message: format!("the compiler failed: {error}") })

@@ -13,7 +13,7 @@ use super::source::owned_by_file;
 const MAX_NAME: usize = 200;
 
 /// The longest description, in bytes.
-const MAX_DESCRIPTION: usize = 10_000;
+pub(super) const MAX_DESCRIPTION: usize = 10_000;
 
 /// A workflow to be made.
 #[derive(Clone, Debug, Default)]
@@ -195,14 +195,21 @@ fn name_taken(error: StoreError, name: &str) -> ServiceError {
 
 /// A workflow's name is dotted (`billing.invoice`), each part an identifier.
 fn check_workflow_name(name: &str, errors: &mut Vec<FieldError>) {
+    if name == "source" || name == "validate" {
+        errors.push(FieldError::new("name", format!("`{name}` is taken by the API itself")));
+    } else {
+        check_dotted_name(name, errors);
+    }
+}
+
+/// The name of a workflow or a task type: identifiers joined by dots.
+pub(super) fn check_dotted_name(name: &str, errors: &mut Vec<FieldError>) {
     if let Some(message) = length_wrong(name) {
         errors.push(FieldError::new("name", message));
     } else if !name.split('.').all(is_identifier) {
         let message = "expected identifiers joined by dots, each a letter, then letters, digits, `_` or `-`: \
                        `billing.invoice`";
         errors.push(FieldError::new("name", message));
-    } else if name == "source" || name == "validate" {
-        errors.push(FieldError::new("name", format!("`{name}` is taken by the API itself")));
     }
 }
 

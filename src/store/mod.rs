@@ -22,6 +22,7 @@ mod reads;
 mod row;
 mod starts;
 mod steps;
+mod task_types;
 mod version_steps;
 mod versions;
 mod waits;

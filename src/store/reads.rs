@@ -14,7 +14,9 @@ use crate::engine::{LogLevel, StepRow, StepStatus};
 use crate::expr::Timestamp;
 use crate::ids::{ExecutionId, WorkflowId};
 use crate::service::model::Execution;
-use crate::service::ports::{ExecutionFilter, ExecutionReads, LogFilter, Page, StoreError, StoreResult, StoredLog};
+use crate::service::ports::{
+    AttemptKey, ExecutionFilter, ExecutionReads, LogFilter, Page, StoreError, StoreResult, StoredLog,
+};
 
 use super::entity::{execution, log};
 use super::executions::LIVE;
@@ -93,6 +95,10 @@ impl ExecutionReads for Database {
         let page = steps::list(&snapshot, &StepQuery { execution: id, status, offset, limit }).await?;
         snapshot.commit().await?;
         Ok(page)
+    }
+
+    async fn attempt_status(&self, attempt: &AttemptKey) -> StoreResult<Option<StepStatus>> {
+        steps::status_of(&self.read, attempt).await
     }
 
     async fn log_list(&self, id: ExecutionId, filter: &LogFilter) -> StoreResult<Vec<StoredLog>> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::lang::{Report, Severity, Source, report};
 use crate::service::model::Origin;
+use crate::service::task_types::TypeStamp;
 use crate::service::{Published, Service, ServiceError, SourceState, SourceStatus, Upload};
 
 use super::Options;
@@ -30,6 +31,8 @@ pub(super) struct Keeper {
     owners: Option<BTreeSet<String>>,
     /// Files that were missing in the pass before.
     missing: BTreeSet<String>,
+    /// The registered task types as they were in the pass before.
+    types: Option<TypeStamp>,
     /// Whether the folder could not be read, which is told once.
     unreadable: bool,
 }
@@ -44,7 +47,8 @@ struct Known {
 enum Outcome {
     /// Its workflows are active.
     Applied(BTreeSet<String>),
-    /// It does not compile, or can't be read. The last good version of its workflows stays.
+    /// It does not compile, or can't be read. The last good version of its workflows stays. Tried again whenever the
+    /// registered task types change.
     Bad,
     /// Another file has one of its workflows: tried again whenever another file changes.
     Taken,
@@ -54,7 +58,8 @@ enum Outcome {
 
 impl Keeper {
     pub fn new(options: Options, service: Arc<Service>) -> Self {
-        Self { options, service, known: BTreeMap::new(), owners: None, missing: BTreeSet::new(), unreadable: false }
+        let (known, missing) = (BTreeMap::new(), BTreeSet::new());
+        Self { options, service, known, owners: None, missing, types: None, unreadable: false }
     }
 
     /// Scans the folder and applies what is new, changed or gone.
@@ -65,7 +70,8 @@ impl Keeper {
         }
         let missing = self.missing_in(&scan);
         let gone: BTreeSet<String> = missing.intersection(&self.missing).cloned().collect();
-        let changed = self.changed_in(&scan, !gone.is_empty());
+        let types_changed = self.types_changed().await;
+        let changed = self.changed_in(&scan, !gone.is_empty(), types_changed);
         self.missing = &missing - &gone;
         let mut later = self.owners.is_none();
         let holds = self.holds(&scan, &changed).await;
@@ -116,12 +122,19 @@ impl Keeper {
         self.known.keys().chain(owners).filter(|path| !scan.files.contains_key(*path)).cloned().collect()
     }
 
+    /// Whether task types were registered, changed or deleted since the pass before.
+    async fn types_changed(&mut self) -> bool {
+        let Ok(now) = self.service.task_types_stamp().await.inspect_err(log_later) else { return false };
+        self.types.replace(now).is_some_and(|before| before != now)
+    }
+
     /// Files that are to be looked at: new ones, changed ones, and those that had to wait.
-    fn changed_in(&self, scan: &Scan, gone: bool) -> Vec<String> {
+    fn changed_in(&self, scan: &Scan, gone: bool, types_changed: bool) -> Vec<String> {
         let fresh = |path: &String, found: &Found| self.known.get(path).is_none_or(|known| known.found != *found);
         let any = gone || scan.files.iter().any(|(path, found)| fresh(path, found));
         let due = |path: &String| match self.known.get(path).map(|known| &known.outcome) {
             Some(Outcome::Taken) => any,
+            Some(Outcome::Bad) => types_changed,
             Some(Outcome::Later) => true,
             _ => false,
         };

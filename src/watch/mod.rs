@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -52,9 +53,10 @@ impl Watcher {
         // Listening begins before the first scan, so that no change falls between.
         let mut hints = Hints::new(&options);
         hints.follow();
+        let registrations = service.registrations();
         let mut keeper = Keeper::new(options.clone(), service);
         let first = keeper.pass().await;
-        let task = tokio::spawn(run(options, keeper, hints, first, stop.clone()));
+        let task = tokio::spawn(run(options, keeper, Told { hints, registrations }, first, stop.clone()));
         Self { task, stop }
     }
 
@@ -65,7 +67,14 @@ impl Watcher {
     }
 }
 
-async fn run(options: Options, mut keeper: Keeper, mut hints: Hints, first: Pass, stop: CancellationToken) {
+/// What tells that there may be something to do.
+struct Told {
+    hints: Hints,
+    registrations: watch::Receiver<u64>,
+}
+
+async fn run(options: Options, mut keeper: Keeper, told: Told, first: Pass, stop: CancellationToken) {
+    let Told { mut hints, mut registrations } = told;
     let mut last = first;
     loop {
         let wait = match last {
@@ -78,6 +87,7 @@ async fn run(options: Options, mut keeper: Keeper, mut hints: Hints, first: Pass
             () = stop.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
             () = hints.next() => {}
+            Ok(()) = registrations.changed() => {}
         }
         // A folder that was made again, or swapped for another, has to be listened to anew.
         hints.follow();

@@ -9,15 +9,10 @@ use futures::FutureExt;
 use serde_json::Value as Json;
 use tokio::time::Instant;
 
-use crate::engine::{LogEntry, LogLevel, StepError, code};
-use crate::expr::{Timestamp, Value, duration_text};
+use crate::engine::{LogEntry, StepError, code};
+use crate::expr::{Value, duration_text};
 use crate::service::ports::{Task, TaskOutcome};
-use crate::service::{Handlers, TaskContext};
-
-/// How many entries of a handler's log travel with an outcome.
-const MAX_LOGS: usize = 1_000;
-/// How many bytes of text they have in all.
-const MAX_LOG_BYTES: usize = 256 * 1024;
+use crate::service::{Handlers, TaskContext, handler_log};
 
 /// Makes an attempt. Ends within the task's time-out, whatever the handler does short of blocking its thread. When `stop`
 /// ends first, the handler's future is dropped and the attempt is `CANCELLED`.
@@ -119,26 +114,8 @@ fn micros(took: Duration) -> u64 {
     u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// What the handler logged, with the time since the claim as `at`: only the owner knows when the claim was.
 fn logs(task: &Task, claimed: Instant, context: &TaskContext) -> Vec<LogEntry> {
-    let mut room = MAX_LOG_BYTES;
-    let mut entries = Vec::new();
-    let taken = context.take_logs();
-    let total = taken.len();
-    for log in taken {
-        let Some(left) = room.checked_sub(log.message.len()).filter(|_| entries.len() < MAX_LOGS) else { break };
-        room = left;
-        let at = log.at.saturating_duration_since(claimed);
-        entries.push(entry(task, log.level, log.message, at));
-    }
-    if entries.len() < total {
-        let message = format!("{} more entries of this attempt's log are left out", total - entries.len());
-        entries.push(entry(task, LogLevel::Warn, message, claimed.elapsed()));
-    }
-    entries
-}
-
-fn entry(task: &Task, level: LogLevel, message: String, at: Duration) -> LogEntry {
-    let at = Timestamp(i64::try_from(at.as_micros()).unwrap_or(i64::MAX));
-    LogEntry { level, message, details: None, path: Some(task.path.clone()), at }
+    let since = |at: Instant| at.saturating_duration_since(claimed);
+    let logged = context.take_logs().into_iter().map(|log| (log.level, log.message, since(log.at)));
+    handler_log(&task.path, claimed.elapsed(), logged.collect())
 }

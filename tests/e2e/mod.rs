@@ -27,6 +27,7 @@ mod flow;
 mod fused;
 mod limits;
 mod patterns;
+mod remote;
 mod retries;
 pub mod server;
 mod times;

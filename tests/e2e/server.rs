@@ -314,6 +314,12 @@ impl TestServer {
         (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
     }
 
+    /// PUTs to a path below `/api/v1`.
+    pub async fn put(&self, path: &str, body: Value) -> (u16, Value) {
+        let answer = self.client.put(format!("{}/api/v1{path}", self.base)).json(&body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
+    }
+
     /// GETs a path below `/api/v1`.
     pub async fn get(&self, path: &str) -> Value {
         let answer = self.client.get(format!("{}/api/v1{path}", self.base)).send().await.unwrap();

@@ -11,7 +11,7 @@ use stepwell::engine::{
 use stepwell::expr::{Timestamp, Value};
 use stepwell::ids::{ExecutionId, StepPath};
 use stepwell::lang::{Notation, Source, builtin_task_types, compile, lower, parse_flow};
-use stepwell::plan::{Plan, Runs, TaskType, TaskTypes};
+use stepwell::plan::{Plan, Runs, TaskDefaults, TaskType, TaskTypes};
 use uuid::Uuid;
 
 /// What a worker answers to an attempt.
@@ -50,6 +50,7 @@ pub fn task_types() -> TaskTypes {
         config,
         output: stepwell::expr::Type::Any,
         runs: Runs::Worker,
+        defaults: TaskDefaults::default(),
     });
     types
 }

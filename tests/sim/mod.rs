@@ -6,6 +6,7 @@ pub mod plans;
 pub mod queue;
 pub mod rng;
 pub mod store;
+pub mod store_task_types;
 pub mod store_waits;
 pub mod store_workflows;
 pub mod world;

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use stepwell::expr::{ObjectType, Type};
 use stepwell::lang::{Notation, Source, builtin_task_types, compile};
-use stepwell::plan::{Plan, Runs, TaskType, TaskTypes};
+use stepwell::plan::{Plan, Runs, TaskDefaults, TaskType, TaskTypes};
 
 /// What they are, one of each shape.
 const FLOWS: &str = r#"
@@ -163,7 +163,14 @@ fn task_types() -> TaskTypes {
     for name in ["work", "flaky", "bad"] {
         let config = ObjectType { fields: Vec::new(), open: true };
         let (description, output) = ("".into(), Type::Any);
-        types.insert(TaskType { name: name.into(), description, config, output, runs: Runs::Worker });
+        types.insert(TaskType {
+            name: name.into(),
+            description,
+            config,
+            output,
+            runs: Runs::Worker,
+            defaults: TaskDefaults::default(),
+        });
     }
     types
 }

@@ -47,6 +47,7 @@ pub struct Rows {
     /// Kept outputs: when they expire, and what they are.
     pub caches: BTreeMap<Arc<str>, (Timestamp, stepwell::expr::Value)>,
     pub rates: BTreeMap<String, Vec<Timestamp>>,
+    pub task_types: BTreeMap<Arc<str>, stepwell::service::task_types::RegisteredType>,
     pub events: Vec<SentEvent>,
     pub deliveries: BTreeMap<(Arc<str>, Arc<str>, stepwell::ids::WorkflowId), Delivery>,
     /// What must never happen.
@@ -426,6 +427,10 @@ impl ExecutionReads for MemoryStore {
     }
 
     async fn step_list(&self, _: ExecutionId, _: Option<StepStatus>, _: u64, _: u64) -> StoreResult<Page<StepRow>> {
+        unavailable("not simulated")
+    }
+
+    async fn attempt_status(&self, _: &AttemptKey) -> StoreResult<Option<StepStatus>> {
         unavailable("not simulated")
     }
 

@@ -67,22 +67,39 @@ impl Server {
         Self { _folder: Some(folder), ..Self::over(store, None, settings).await }
     }
 
+    /// A server whose use cases have these limits.
+    pub async fn with_limits(limits: Limits) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("test.db").display());
+        let store = store::Database::open(&store::Options::new(url)).await.unwrap();
+        Self { _folder: Some(folder), ..Self::made_of(store, None, Map::new(), limits).await }
+    }
+
     /// A server over a store, which `/health` asks, and a queue that it asks beside.
     pub async fn over(store: Arc<dyn Store>, redis: Option<Arc<dyn Dispatcher>>, settings: Map<String, Value>) -> Self {
+        Self::made_of(store, redis, settings, Limits::default()).await
+    }
+
+    async fn made_of(
+        store: Arc<dyn Store>,
+        redis: Option<Arc<dyn Dispatcher>>,
+        settings: Map<String, Value>,
+        limits: Limits,
+    ) -> Self {
         let (clock, entropy) = (Arc::new(SystemClock::default()), Arc::new(SystemEntropy));
+        let queue = LocalQueue::new();
         let ports = Ports {
             store: store.clone(),
-            queue: LocalQueue::new(),
+            queue: queue.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             faults: Arc::new(NoFaults),
         };
         let node = Node::start(Options::default(), ports).await.unwrap();
-        let limits = Limits::default();
         let task_types = lang::builtin_task_types();
-        let service =
-            Service::new(Parts { store, runtime: node.clone(), clock, entropy, task_types, settings, limits });
-        let service = Arc::new(service);
+        let runtime = node.clone();
+        let parts = Parts { store, runtime, leases: queue, clock, entropy, task_types, settings, limits };
+        let service = Arc::new(Service::new(parts));
         let app = api::app(api::Parts {
             service: service.clone(),
             redis,

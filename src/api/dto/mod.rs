@@ -3,6 +3,7 @@
 mod execution;
 mod source;
 mod step;
+mod task;
 mod task_type;
 mod value;
 mod version;
@@ -12,7 +13,8 @@ mod workflow;
 pub use execution::{AttemptListDto, CancelDto, ExecutionDto, ExecutionListDto, LogListDto, StartDto};
 pub use source::{DiagnosticDto, PublishDto, SourceListDto, ValidDto};
 pub use step::{NewStepDto, StepDto, StepListDto, StepPatchDto};
-pub use task_type::TaskTypeListDto;
+pub use task::{CompletionBatchDto, CompletionDto, FailureDto, HeartbeatDto, LeasedTaskListDto, TaskPollDto};
+pub use task_type::{NewTaskTypeDto, TaskTypeDto, TaskTypeListDto};
 pub use value::JsonDto;
 pub use version::{VersionDto, VersionListDto};
 pub use wait::{ApprovalDto, ApprovalListDto, ApproveDto, EventDto, NewEventDto, RefuseDto, SignalDto};

@@ -9,7 +9,7 @@ mod value_path;
 use std::sync::Arc;
 
 use crate::expr::{FieldType, ObjectType, Type};
-use crate::plan::{Runs, TaskType, TaskTypes};
+use crate::plan::{Runs, TaskDefaults, TaskType, TaskTypes};
 
 pub(super) use condition::read_condition;
 pub(super) use transform::read_transforms;
@@ -47,7 +47,8 @@ fn one_of(words: &[&str]) -> Type {
 }
 
 fn task_type(name: &str, description: &str, config: Vec<FieldType>, output: Type, runs: Runs) -> TaskType {
-    TaskType { name: name.into(), description: description.into(), config: object(config), output, runs }
+    let (name, description, config) = (name.into(), description.into(), object(config));
+    TaskType { name, description, config, output, runs, defaults: TaskDefaults::default() }
 }
 
 fn text_map() -> Type {

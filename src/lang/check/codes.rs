@@ -70,6 +70,9 @@ pub const NOT_COVERED: &str = "E0317";
 /// A value of a `match` that never fits.
 pub const PATTERN: &str = "E0318";
 
+/// A declared task type that is known to be another.
+pub const CONTRADICTED: &str = "E0319";
+
 /// A word that is no policy.
 pub const UNKNOWN_POLICY: &str = "E0401";
 /// A length of time that can't be.
@@ -156,6 +159,7 @@ pub const TITLES: &[(&str, &str)] = &[
     (NOT_KNOWN, "a type that is not known"),
     (NOT_COVERED, "a `match` that does not cover what it matches"),
     (PATTERN, "a value of a `match` that never fits"),
+    (CONTRADICTED, "a declared task type that is known to be another"),
     (UNKNOWN_POLICY, "a word that is no policy"),
     (BAD_DURATION, "a length of time that can't be"),
     (BAD_COUNT, "a count that can't be"),

@@ -11,6 +11,7 @@
 //! check what starts and what tests it; `secret`, `always` and `unused` look for what is wrong though it fits.
 
 mod access;
+mod agreement;
 mod algebra;
 mod always;
 mod attempt;
@@ -69,7 +70,8 @@ use narrow::Facts;
 use scope::Scopes;
 use unused::Used;
 
-/// Checks a file. `task_types` are those that are known beside the ones that the file declares.
+/// Checks a file. `task_types` are those that are known beside the ones that the file declares; where it declares one of them,
+/// the two must agree.
 pub fn check(file: &File, task_types: &TaskTypes, options: &CompileOptions<'_>) -> Vec<Diagnostic> {
     let known = super::compile::with_declared(task_types, file);
     let mut diagnostics = Vec::new();
@@ -80,6 +82,7 @@ pub fn check(file: &File, task_types: &TaskTypes, options: &CompileOptions<'_>) 
     );
     twice(file.tasks.iter().map(|task| (&task.name.value, task.name.span)), "task", &mut diagnostics);
     twice(file.tests.iter().map(|test| (&test.name.value, test.name.span)), "test", &mut diagnostics);
+    agreement::declarations(file, task_types, &mut diagnostics);
     trigger::webhooks_twice(file, &mut diagnostics);
     let around = Surroundings {
         strict: options.strict,

@@ -67,8 +67,11 @@ impl Checker<'_> {
         let known: Vec<&str> = self.types.iter().map(|known| &*known.name).collect();
         match nearest(name, known) {
             Some(near) => self.tell(error.meant(name, near)),
-            None if self.workflow.flat => self.tell(error.help("a handler must be registered under that name")),
-            None => self.tell(error.help(format!("a remote handler is declared: `task {name} {{ config {{ … }} }}`"))),
+            None => {
+                let register = format!("register it with the server: `PUT /api/v1/task-types/{name}`");
+                let declare = format!("declare it: `task {name} {{ config {{ … }} }}`, or {register}");
+                self.tell(error.help(if self.workflow.flat { register } else { declare }));
+            }
         }
     }
 

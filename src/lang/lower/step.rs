@@ -50,7 +50,7 @@ impl Lowering<'_> {
         at
     }
 
-    /// What undoes `step`. It goes to the same queue, unless it names another: who did it can undo it.
+    /// What undoes `step`. It goes to the same queue, unless it or its task type names another: who did it can undo it.
     fn undo(&mut self, undo: &Undo, step: &StepNode, place: Place) -> NodeId {
         let parts = Parts {
             name: format!("{}.undo", step.name).into(),
@@ -68,8 +68,13 @@ impl Lowering<'_> {
     fn step_node(&self, parts: &Parts<'_>, queue: &str, place: Place) -> StepNode {
         let action = self.action(&parts.task_type.value, parts.config, place.span);
         let own = Own::of(parts.policies);
+        let defaults = self.task_types.get(&parts.task_type.value).map(|known| &known.defaults);
         let patient = matches!(action, Action::Delay(_) | Action::Child { .. });
         let default_timeout = if patient { PATIENT_TIMEOUT_MS } else { DEFAULT_TIMEOUT_MS };
+        let default_timeout = defaults.and_then(|defaults| defaults.timeout_ms).unwrap_or(default_timeout);
+        let default_queue = defaults.and_then(|defaults| defaults.queue.clone());
+        let mut rarely = policy::rarely(parts.policies);
+        rarely.idempotent |= defaults.is_some_and(|defaults| defaults.idempotent);
         StepNode {
             name: parts.name.clone(),
             ident: ident(&parts.name),
@@ -80,10 +85,10 @@ impl Lowering<'_> {
             when: own.when,
             timeout_ms: own.timeout_ms.unwrap_or(default_timeout),
             retry: own.retry.unwrap_or_else(|| self.retry.clone()),
-            queue: own.queue.unwrap_or_else(|| queue.into()),
+            queue: own.queue.or(default_queue).unwrap_or_else(|| queue.into()),
             output: own.output,
             undo: None,
-            rarely: policy::rarely(parts.policies),
+            rarely,
         }
     }
 }

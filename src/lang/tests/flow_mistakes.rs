@@ -187,7 +187,7 @@ workflow w {
             "E0304 `url` must be `string`, and this is `list<{ sku: string }>` @ \"input.items\"",
             "E0210 `url` is there twice @ \"url\"",
             "E0304 `query` must be `map<any>`, and this is text @ \"\\\"a=b\\\"\"",
-            "E0301 unknown task type `nothing` @ \"nothing\" / a remote handler is declared: `task nothing { config { … } }`",
+            "E0301 unknown task type `nothing` @ \"nothing\" / declare it: `task nothing { config { … } }`, or register it with the server: `PUT /api/v1/task-types/nothing`",
             "E0203 unknown field `ix` @ \"ix\" / did you mean `id`?",
             "E0308 only one of `seconds`, `duration`, `until` can be there @ \"until\"",
             "E0304 a condition must be `bool`, and this is `string` @ \"input.id\"",

@@ -7,6 +7,7 @@ mod flat;
 mod flat_mistakes;
 mod flow_mistakes;
 mod lowering;
+mod registered;
 mod types;
 mod whole;
 

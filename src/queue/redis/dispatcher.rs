@@ -14,7 +14,7 @@ use crate::ids::{Epoch, PartitionId};
 use crate::service::ports::{AttemptKey, Delivered, Dispatcher, QueueDepth, QueueError, Receipt, Task};
 
 use super::entry::{FIELD, encode};
-use super::keys::{self, Keys};
+use super::keys::{self, Keys, Lane};
 use super::link::{Link, one};
 use super::notices::Notice;
 use super::options::RedisOptions;
@@ -130,7 +130,7 @@ impl Dispatcher for RedisQueue {
                 self.add(std::mem::take(&mut batch)).await?;
             }
             batch.bytes += json.len();
-            let lane = keys::lane(&task.queue, task.priority);
+            let lane = Lane::of(&task).name();
             batch.entries.push((self.keys.tasks(&lane), json));
             batch.queues.insert(lane);
         }
@@ -216,7 +216,7 @@ impl Dispatcher for RedisQueue {
         let now_ms = seconds * 1_000 + micros / 1_000;
         let mut depths: BTreeMap<Arc<str>, QueueDepth> = BTreeMap::new();
         for lane in self.queues().await? {
-            let queue: Arc<str> = keys::of_lane(&lane).0.into();
+            let queue: Arc<str> = Lane::parse(&lane).queue.into();
             let depth = self.depth(lane, now_ms).await?;
             let none = QueueDepth { queue: queue.clone(), waiting: 0, oldest_ms: 0 };
             let whole = depths.entry(queue).or_insert(none);

@@ -1,19 +1,20 @@
 //! What is called what in Redis.
 //!
-//! - `{prefix}:{q:NAME}:tasks`: a stream for each queue, with the consumer group `workers`; tasks of another priority than
-//!   the usual stand in a stream beside it, `{prefix}:{q:NAME@P}:tasks`
+//! - `{prefix}:{q:QUEUE/TYPE}:tasks`: a stream for each lane, the tasks of one type in one queue, with the consumer group
+//!   `workers`; those of another priority than the usual stand in a lane beside it, `{prefix}:{q:QUEUE/TYPE@P}:tasks`
 //! - `{prefix}:{outcomes}:N`: a stream for each partition, read by its owner; all of them in one slot of a Redis Cluster, since
 //!   an owner reads many at once
-//! - `{prefix}:queues`: the set of queues; `{prefix}:nonce`: what is gone when the data is
-//! - `{prefix}:notices`: the channel of stops and new queues
+//! - `{prefix}:queues`: the set of lanes; `{prefix}:nonce`: what is gone when the data is
+//! - `{prefix}:notices`: the channel of stops and new lanes
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::ids::PartitionId;
 use crate::plan::DEFAULT_PRIORITY;
-use crate::service::ports::Receipt;
+use crate::service::ports::{Receipt, Task};
 
-/// The consumer group of a queue's stream.
+/// The consumer group of a lane's stream.
 pub(super) const GROUP: &str = "workers";
 
 /// The names under a prefix.
@@ -27,9 +28,9 @@ impl Keys {
         Self { prefix: prefix.to_owned() }
     }
 
-    /// The stream of a queue.
-    pub(super) fn tasks(&self, queue: &str) -> String {
-        format!("{}:{{q:{queue}}}:tasks", self.prefix)
+    /// The stream of a lane.
+    pub(super) fn tasks(&self, lane: &str) -> String {
+        format!("{}:{{q:{lane}}}:tasks", self.prefix)
     }
 
     /// The stream of a partition's outcomes.
@@ -50,25 +51,56 @@ impl Keys {
     }
 }
 
-/// What is between the name of a queue and a priority: nothing that a name can hold.
-const LANE: char = '@';
+/// What is between the name of a queue and a task type, and before a priority: nothing that a queue's name can hold.
+const TYPE: char = '/';
+const PRIORITY: char = '@';
 
-/// The lane of a queue that tasks of a priority wait in. The usual priority has the queue's own name.
-pub(super) fn lane(queue: &str, priority: u8) -> String {
-    if priority == DEFAULT_PRIORITY { queue.to_owned() } else { format!("{queue}{LANE}{priority}") }
+/// A lane: tasks of one type and priority in one queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lane<'a> {
+    pub(super) queue: &'a str,
+    pub(super) task_type: &'a str,
+    pub(super) priority: u8,
 }
 
-/// The queue and the priority of a lane.
-pub(super) fn of_lane(lane: &str) -> (&str, u8) {
-    match lane.split_once(LANE) {
-        Some((queue, priority)) => (queue, priority.parse().unwrap_or(DEFAULT_PRIORITY)),
-        None => (lane, DEFAULT_PRIORITY),
+impl<'a> Lane<'a> {
+    /// The lane of a task.
+    pub(super) fn of(task: &'a Task) -> Self {
+        Self { queue: &task.queue, task_type: &task.task_type, priority: task.priority }
+    }
+
+    /// From its name.
+    pub(super) fn parse(name: &'a str) -> Self {
+        let priority = name.rsplit_once(PRIORITY).and_then(|(lane, priority)| Some((lane, priority.parse().ok()?)));
+        let (lane, priority) = priority.unwrap_or((name, DEFAULT_PRIORITY));
+        let (queue, task_type) = lane.split_once(TYPE).unwrap_or((lane, ""));
+        Self { queue, task_type, priority }
+    }
+
+    /// Its name. The usual priority is not told.
+    pub(super) fn name(&self) -> String {
+        let Self { queue, task_type, priority } = self;
+        let lane = format!("{queue}{TYPE}{task_type}");
+        if *priority == DEFAULT_PRIORITY { lane } else { format!("{lane}{PRIORITY}{priority}") }
     }
 }
 
-/// The receipt of a claim: the entry and its queue.
-pub(super) fn claim_receipt(id: &str, queue: &str) -> Receipt {
-    Receipt(format!("{id} {queue}").into())
+/// What the names of the consumers begin with who hold claims under leases.
+const LEASE: &str = "lease-";
+
+/// The consumer that holds the claims whose leases are this long, in seconds.
+pub(super) fn lease_consumer(seconds: u64) -> String {
+    format!("{LEASE}{seconds}")
+}
+
+/// How long a consumer's claims stand; none for a worker, whose claims stand for as long as every worker's.
+pub(super) fn lease_of(consumer: &str) -> Option<Duration> {
+    consumer.strip_prefix(LEASE)?.parse().ok().map(Duration::from_secs)
+}
+
+/// The receipt of a claim: the entry and its lane.
+pub(super) fn claim_receipt(id: &str, lane: &str) -> Receipt {
+    Receipt(format!("{id} {lane}").into())
 }
 
 /// The receipt of an outcome: the entry and its partition.
@@ -76,7 +108,7 @@ pub(super) fn outcome_receipt(id: &str, partition: PartitionId) -> Receipt {
     Receipt(format!("{id} {partition}").into())
 }
 
-/// Entries by what they are of: the queue of claims, the partition of outcomes. Receipts of other queues are left out.
+/// Entries by what they are of: the lane of claims, the partition of outcomes. What is no receipt is left out.
 pub(super) fn by_stream<'a>(receipts: impl IntoIterator<Item = &'a Receipt>) -> BTreeMap<&'a str, Vec<&'a str>> {
     let mut streams: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (id, stream) in receipts.into_iter().filter_map(|receipt| receipt.0.split_once(' ')) {
@@ -88,4 +120,19 @@ pub(super) fn by_stream<'a>(receipts: impl IntoIterator<Item = &'a Receipt>) -> 
 /// Whether a queue may be called this.
 pub(super) fn is_queue_name(name: &str) -> bool {
     (1..=128).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_lane_tells_its_queue_type_and_priority() {
+        let lane = Lane { queue: "slow-1", task_type: "geo.lookup", priority: 7 };
+        assert_eq!(lane.name(), "slow-1/geo.lookup@7");
+        assert_eq!(Lane::parse(&lane.name()), lane);
+        let usual = Lane { priority: DEFAULT_PRIORITY, ..lane };
+        assert_eq!(usual.name(), "slow-1/geo.lookup");
+        assert_eq!(Lane::parse(&usual.name()), usual);
+    }
 }

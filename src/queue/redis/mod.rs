@@ -9,6 +9,7 @@
 mod dispatcher;
 mod entry;
 mod keys;
+mod leases;
 mod link;
 mod notices;
 mod options;
@@ -17,8 +18,10 @@ mod patience;
 mod read;
 mod release;
 mod source;
+mod swap;
 mod sweep;
 
 pub use dispatcher::RedisQueue;
+pub use leases::RedisLeases;
 pub use options::RedisOptions;
 pub use source::RedisSource;

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, RedisResult, Script};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
-use crate::service::ports::{Claimed, QueueError, Receipt};
+use crate::service::ports::{Claimed, QueueError, Receipt, Wanted};
 
 use super::entry::{Entry, Streams, decode};
-use super::keys::{self, GROUP, Keys, claim_receipt};
+use super::keys::{GROUP, Keys, Lane, claim_receipt};
 use super::link::{Link, is_no_group, one};
 use super::options::{self, unavailable};
 use super::patience::Patience;
@@ -26,8 +26,8 @@ const BLOCK: Duration = Duration::from_secs(5);
 const UNBLOCK: Duration = Duration::from_millis(100);
 /// How many claims are looked at in one go.
 const PAGE: usize = 500;
-/// What a worker of all queues waits for while there is none.
-const DEFAULT_QUEUE: &str = "default";
+/// How long to wait before it is asked again which lanes there are, while there is none of what is wanted.
+const NO_LANE: Duration = Duration::from_secs(1);
 
 /// Takes up to ARGV[3] tasks from the streams, in the order given: a read over many streams has its limit for each of them.
 const FILL: &str = r"
@@ -45,16 +45,18 @@ return found
 
 /// Where a worker's tasks come from.
 pub(super) struct Reader {
-    pub(super) client: Client,
+    client: Client,
     pub(super) link: Link,
     pub(super) keys: Keys,
     pub(super) consumer: String,
-    /// The queues; none are all.
-    pub(super) queues: Vec<String>,
+    wanted: Wanted,
     releaser: Releaser,
-    pub(super) changed: AtomicBool,
+    /// Whether there may be lanes that were not there before; told as well.
+    changed: AtomicBool,
+    told: Notify,
     /// The claims that were handed on and are neither done nor released.
-    pub(super) in_hand: InHand,
+    /// None where others speak for them: a lease's claims are its worker's.
+    pub(super) in_hand: Option<InHand>,
     /// The server's number of the connection that may be blocked.
     blocked: Mutex<Option<i64>>,
     state: tokio::sync::Mutex<ReadState>,
@@ -90,16 +92,23 @@ impl InHand {
 }
 
 impl Reader {
-    pub(super) fn new(client: Client, link: Link, keys: Keys, consumer: String, queues: Vec<String>) -> Self {
+    /// For a worker of this process, which keeps what it has claimed.
+    pub(super) fn keeping(client: Client, link: Link, keys: Keys, consumer: String, wanted: Wanted) -> Self {
+        Self { in_hand: Some(InHand::default()), ..Self::new(client, link, keys, consumer, wanted) }
+    }
+
+    /// For workers elsewhere: what they have claimed is known by the consumer's name alone.
+    pub(super) fn new(client: Client, link: Link, keys: Keys, consumer: String, wanted: Wanted) -> Self {
         Self {
             client,
             releaser: Releaser::new(link.clone(), keys.clone()),
             link,
             keys,
             consumer,
-            queues,
+            wanted,
             changed: AtomicBool::new(true),
-            in_hand: InHand::default(),
+            told: Notify::new(),
+            in_hand: None,
             blocked: Mutex::default(),
             state: tokio::sync::Mutex::default(),
             fill: Script::new(FILL),
@@ -107,14 +116,15 @@ impl Reader {
     }
 
     /// Reads for one claim, and answers. When nobody waits for the answer any more, the read ends and what it took is released.
-    pub(super) async fn claim(
-        self: Arc<Self>,
-        max: usize,
-        mut answer: oneshot::Sender<Result<Vec<Claimed>, QueueError>>,
-    ) {
+    async fn claim(self: Arc<Self>, max: usize, mut answer: oneshot::Sender<Result<Vec<Claimed>, QueueError>>) {
         let cancelled = AtomicBool::new(false);
+        let mut state = tokio::select! {
+            state = self.state.lock() => state,
+            // Others wait before it, and it waits no longer.
+            () = answer.closed() => return,
+        };
         let result = {
-            let read = self.read(max, &cancelled);
+            let read = self.read(&mut state, max, &cancelled);
             tokio::pin!(read);
             tokio::select! {
                 result = &mut read => result,
@@ -130,13 +140,14 @@ impl Reader {
                 }
             }
         };
+        drop(state);
         if let Err(Ok(unwanted)) = answer.send(result) {
             self.give_back(unwanted).await;
         }
     }
 
     /// Releases claims that nobody took. Those that can't be lapse, or are claimed again once the server is back.
-    pub(super) async fn give_back(&self, unwanted: Vec<Claimed>) {
+    async fn give_back(&self, unwanted: Vec<Claimed>) {
         if unwanted.is_empty() {
             return;
         }
@@ -147,14 +158,25 @@ impl Reader {
 
     /// Hands claims back.
     pub(super) async fn release(&self, claims: &[Claimed]) -> Result<(), QueueError> {
-        self.in_hand.remove(claims.iter().map(|claimed| &claimed.receipt));
+        self.let_go(claims.iter().map(|claimed| &claimed.receipt));
         self.releaser.release(claims).await
     }
 
-    async fn read(&self, max: usize, cancelled: &AtomicBool) -> Result<Vec<Claimed>, QueueError> {
-        let mut state = self.state.lock().await;
+    /// Claims that are in hand no longer.
+    pub(super) fn let_go<'a>(&self, receipts: impl IntoIterator<Item = &'a Receipt>) {
+        if let Some(in_hand) = &self.in_hand {
+            in_hand.remove(receipts);
+        }
+    }
+
+    async fn read(
+        &self,
+        state: &mut ReadState,
+        max: usize,
+        cancelled: &AtomicBool,
+    ) -> Result<Vec<Claimed>, QueueError> {
         while !cancelled.load(Ordering::Relaxed) {
-            match self.read_once(&mut state, max).await {
+            match self.read_once(state, max).await {
                 Ok(claims) => {
                     state.patience.reset();
                     if !claims.is_empty() {
@@ -163,7 +185,7 @@ impl Reader {
                 }
                 Err(error) => {
                     state.connection = None;
-                    state.recover = true;
+                    state.recover = self.in_hand.is_some();
                     state.patience.wait().await;
                     return Err(unavailable(error));
                 }
@@ -175,6 +197,10 @@ impl Reader {
     /// One try: what is there, or what comes while it blocks.
     async fn read_once(&self, state: &mut ReadState, max: usize) -> RedisResult<Vec<Claimed>> {
         let queues = self.order(state).await?;
+        if queues.is_empty() {
+            let _ = tokio::time::timeout(NO_LANE, self.told.notified()).await;
+            return Ok(Vec::new());
+        }
         if state.recover {
             let lost = self.lost_claims(&queues, max).await?;
             state.recover = lost.len() >= max;
@@ -201,28 +227,31 @@ impl Reader {
         }
     }
 
-    /// The lanes to read from: the higher priority first, and of one priority the queues take turns at being first.
+    /// The lanes to read from: the higher priority first, and of one priority they take turns at being first.
     async fn order(&self, state: &mut ReadState) -> RedisResult<Vec<String>> {
         if self.changed.swap(false, Ordering::Relaxed) || state.lanes.is_empty() {
             let (all,): (Vec<String>,) = self.link.try_send(&one("SMEMBERS", &[&self.keys.queues()])).await?;
-            state.lanes = self.lanes_of(all);
+            state.lanes = all.into_iter().filter(|lane| self.wants(&Lane::parse(lane))).collect();
         }
         let mut lanes = state.lanes.clone();
-        state.turn = (state.turn + 1) % lanes.len();
-        lanes.rotate_left(state.turn);
-        lanes.sort_by_key(|lane| std::cmp::Reverse(keys::of_lane(lane).1));
+        state.turn = state.turn.wrapping_add(1);
+        let first = state.turn.checked_rem(lanes.len()).unwrap_or(0);
+        lanes.rotate_left(first);
+        lanes.sort_by_key(|lane| std::cmp::Reverse(Lane::parse(lane).priority));
         Ok(lanes)
     }
 
-    /// The lanes of this worker's queues, of all that there are. A queue has one of its own name, whether it is used or not.
-    fn lanes_of(&self, all: Vec<String>) -> Vec<String> {
-        if self.queues.is_empty() {
-            return if all.is_empty() { vec![DEFAULT_QUEUE.to_owned()] } else { all };
-        }
-        let mine = |lane: &String| {
-            !self.queues.contains(lane) && self.queues.iter().any(|queue| queue == keys::of_lane(lane).0)
-        };
-        self.queues.iter().cloned().chain(all.iter().filter(|lane| mine(lane)).cloned()).collect()
+    fn wants(&self, lane: &Lane<'_>) -> bool {
+        // A lane of the release before tells no type: it is for this program's workers, all of them.
+        let takes_any = lane.task_type.is_empty() && self.in_hand.is_some();
+        self.wanted.takes(lane.queue, lane.task_type) || (takes_any && self.wanted.in_queue(lane.queue))
+    }
+
+    /// Asks which lanes there are before the next read.
+    pub(super) async fn look_again(&self) {
+        self.changed.store(true, Ordering::Relaxed);
+        self.told.notify_one();
+        self.unblock().await;
     }
 
     /// The connection that claims are made on: this one alone, so that none is sent twice when an answer is lost.
@@ -294,7 +323,7 @@ impl Reader {
 
     /// Of these entries, up to `max` claims that are not in hand; they are from now on.
     fn unknown(&self, queue: &str, streams: Vec<(String, Vec<Entry>)>, max: usize) -> Vec<Claimed> {
-        let mut in_hand = self.in_hand.lock();
+        let Some(mut in_hand) = self.in_hand.as_ref().map(InHand::lock) else { return Vec::new() };
         let entries = streams.into_iter().flat_map(|(_, entries)| entries);
         let claimed = entries.filter_map(|entry| {
             let receipt = claim_receipt(&entry.0, queue);
@@ -337,7 +366,36 @@ impl Reader {
                 |entry: Entry| Some(Claimed { task: decode(&entry)?, receipt: claim_receipt(&entry.0, queue) });
             claims.extend(entries.into_iter().filter_map(claimed));
         }
-        self.in_hand.lock().extend(claims.iter().map(|claimed| claimed.receipt.clone()));
+        if let Some(in_hand) = &self.in_hand {
+            in_hand.lock().extend(claims.iter().map(|claimed| claimed.receipt.clone()));
+        }
         claims
+    }
+
+    /// Waits for tasks and claims up to `max`. Cancel-safe.
+    pub(super) async fn claimed(self: &Arc<Self>, max: usize) -> Result<Vec<Claimed>, QueueError> {
+        let (answer, answered) = oneshot::channel();
+        let mut waiting = Waiting { reader: self, answered };
+        tokio::spawn(self.clone().claim(max, answer));
+        (&mut waiting.answered).await.unwrap_or_else(|_| Err(QueueError("the process is ending".to_owned())))
+    }
+}
+
+/// Somebody who waits for a claim. When they go, an answer that has come already is released; one that comes later is by
+/// whoever reads.
+struct Waiting<'a> {
+    reader: &'a Arc<Reader>,
+    answered: oneshot::Receiver<Result<Vec<Claimed>, QueueError>>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.answered.close();
+        if let Ok(Ok(unwanted)) = self.answered.try_recv()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let reader = self.reader.clone();
+            runtime.spawn(async move { reader.give_back(unwanted).await });
+        }
     }
 }

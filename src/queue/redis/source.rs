@@ -1,26 +1,22 @@
 //! The worker's side.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use redis::Pipeline;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::service::ports::{AttemptKey, Claimed, QueueError, Receipt, TaskOutcome, TaskSource};
+use crate::service::ports::{AttemptKey, Claimed, QueueError, Receipt, TaskOutcome, TaskSource, Wanted};
 
-use super::entry::{FIELD, encode};
 use super::keys::{self, GROUP, Keys};
 use super::link::{Link, is_no_group};
 use super::notices::{self, Notice};
 use super::options::{RedisOptions, unavailable};
 use super::read::Reader;
+use super::swap::swaps;
 
-/// How many outcomes or claims go in one round trip.
+/// How many claims go in one round trip.
 const BATCH: usize = 512;
-/// How many bytes, roughly, go in one round trip.
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// A worker's side of the queue over Redis.
 pub struct RedisSource {
@@ -30,19 +26,23 @@ pub struct RedisSource {
 }
 
 impl RedisSource {
-    /// Connects a worker for these queues (none, or `*`, are all).
+    /// Connects a worker for the tasks that it wants.
     ///
     /// # Errors
     /// A URL or a queue's name that is none, or a server that does not answer.
-    pub async fn connect(options: &RedisOptions, queues: Vec<String>, worker: &str) -> Result<Arc<Self>, QueueError> {
-        let queues = checked(queues)?;
+    pub async fn connect(
+        options: &RedisOptions,
+        wanted: impl Into<Wanted>,
+        worker: &str,
+    ) -> Result<Arc<Self>, QueueError> {
+        let wanted = checked(wanted.into())?;
         let (client, link) = Link::connect(options).await?;
         let keys = Keys::new(&options.prefix);
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let consumer = format!("{worker}-{}", &unique[..12]);
-        tracing::debug!(consumer, ?queues, "a worker joined the queue");
+        tracing::debug!(consumer, ?wanted, "a worker joined the queue");
         let (told, stops) = mpsc::unbounded_channel();
-        let reader = Arc::new(Reader::new(client.clone(), link, keys.clone(), consumer, queues));
+        let reader = Arc::new(Reader::keeping(client.clone(), link, keys.clone(), consumer, wanted));
         let hears = reader.clone();
         let heard = move |notice| match notice {
             Notice::Stop(attempts) => attempts.into_iter().for_each(|key| {
@@ -60,32 +60,25 @@ impl RedisSource {
 }
 
 /// Makes a worker ask which lanes there are.
-fn look_again(reader: &Arc<Reader>) {
-    reader.changed.store(true, Ordering::Relaxed);
+pub(super) fn look_again(reader: &Arc<Reader>) {
     let reader = reader.clone();
-    tokio::spawn(async move { reader.unblock().await });
+    tokio::spawn(async move { reader.look_again().await });
 }
 
-/// The queues' names, none for all of them.
-fn checked(queues: Vec<String>) -> Result<Vec<String>, QueueError> {
-    if queues.iter().any(|name| name == "*") {
-        return Ok(Vec::new());
-    }
-    match queues.iter().find(|name| !keys::is_queue_name(name)) {
+/// What is wanted, where the queues' names are some.
+pub(super) fn checked(wanted: Wanted) -> Result<Wanted, QueueError> {
+    match wanted.queues.iter().find(|name| *name != "*" && !keys::is_queue_name(name)) {
         Some(wrong) => Err(QueueError(format!(
             "`{wrong}` is no name of a queue: letters, digits, `_`, `-` and `.`, at most 128 of them"
         ))),
-        None => Ok(queues),
+        None => Ok(wanted),
     }
 }
 
 #[async_trait]
 impl TaskSource for RedisSource {
     async fn claim(&self, max: usize) -> Result<Vec<Claimed>, QueueError> {
-        let (answer, answered) = oneshot::channel();
-        let mut waiting = Waiting { reader: &self.reader, answered };
-        tokio::spawn(self.reader.clone().claim(max, answer));
-        (&mut waiting.answered).await.unwrap_or_else(|_| Err(QueueError("the process is ending".to_owned())))
+        self.reader.claimed(max).await
     }
 
     async fn heartbeat(&self, receipts: &[Receipt]) -> Result<(), QueueError> {
@@ -106,17 +99,11 @@ impl TaskSource for RedisSource {
     }
 
     async fn complete(&self, outcomes: Vec<(TaskOutcome, Receipt)>) -> Result<(), QueueError> {
-        let mut swap = Swap::default();
-        for (outcome, receipt) in outcomes {
-            let json = encode(&outcome)?;
-            if swap.is_full(json.len()) {
-                self.send(std::mem::take(&mut swap)).await?;
-            }
-            swap.bytes += json.len();
-            swap.outcomes.push((self.keys().outcomes(outcome.execution.partition()), json));
-            swap.claims.push(receipt);
+        for swap in swaps(self.keys(), outcomes)? {
+            swap.send(&self.reader.link, self.keys()).await?;
+            self.reader.let_go(&swap.claims);
         }
-        if swap.claims.is_empty() { Ok(()) } else { self.send(swap).await }
+        Ok(())
     }
 
     async fn release(&self, claims: Vec<Claimed>) -> Result<(), QueueError> {
@@ -132,64 +119,8 @@ impl TaskSource for RedisSource {
     }
 }
 
-impl RedisSource {
-    /// Swaps claims for their outcomes: first these are sent, in one transaction, so that what is refused (a full memory) leaves
-    /// its claim. Claims and outcomes may be on different servers. A claim that stays behind lapses, after its outcome.
-    async fn send(&self, swap: Swap) -> Result<(), QueueError> {
-        let mut pipeline: Pipeline = redis::pipe();
-        pipeline.atomic();
-        for (stream, json) in swap.outcomes {
-            pipeline.cmd("XADD").arg(stream).arg("*").arg(FIELD).arg(json).ignore();
-        }
-        self.reader.link.send::<()>(&pipeline).await?;
-        let mut pipeline: Pipeline = redis::pipe();
-        for (queue, ids) in keys::by_stream(&swap.claims) {
-            let stream = self.keys().tasks(queue);
-            pipeline.cmd("XACK").arg(&stream).arg(GROUP).arg(&ids).ignore();
-            pipeline.cmd("XDEL").arg(&stream).arg(&ids).ignore();
-        }
-        self.reader.link.send::<()>(&pipeline).await?;
-        self.reader.in_hand.remove(&swap.claims);
-        Ok(())
-    }
-}
-
 impl Drop for RedisSource {
     fn drop(&mut self) {
         self.listener.abort();
-    }
-}
-
-/// Outcomes, and the claims that they take the place of.
-#[derive(Default)]
-struct Swap {
-    outcomes: Vec<(String, Vec<u8>)>,
-    claims: Vec<Receipt>,
-    bytes: usize,
-}
-
-impl Swap {
-    /// Whether there is no room for another outcome of this size.
-    fn is_full(&self, more: usize) -> bool {
-        !self.claims.is_empty() && (self.claims.len() >= BATCH || self.bytes + more > BATCH_BYTES)
-    }
-}
-
-/// Somebody who waits for a claim. When they go, an answer that has come already is released; one that comes later is by
-/// whoever reads.
-struct Waiting<'a> {
-    reader: &'a Arc<Reader>,
-    answered: oneshot::Receiver<Result<Vec<Claimed>, QueueError>>,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.answered.close();
-        if let Ok(Ok(unwanted)) = self.answered.try_recv()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            let reader = self.reader.clone();
-            runtime.spawn(async move { reader.give_back(unwanted).await });
-        }
     }
 }

@@ -1,17 +1,17 @@
 //! What the owner looks for now and then: lapsed claims, what is held, workers that are gone, how full the queues are.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use redis::streams::StreamInfoGroupsReply;
 use tokio::time::Instant;
 
-use crate::service::ports::{AttemptKey, QueueDepth, QueueError, TaskOutcome};
+use crate::service::ports::{AttemptKey, MIN_LEASE, QueueDepth, QueueError, TaskOutcome};
 
 use super::dispatcher::RedisQueue;
 use super::entry::{Entry, FIELD, decode, encode};
-use super::keys::GROUP;
+use super::keys::{self, GROUP};
 use super::link::{is_no_group, one};
 use super::options::unavailable;
 
@@ -20,29 +20,29 @@ const PAGE: usize = 1_000;
 /// How long a worker without claims was silent when its name is forgotten.
 const FORGET: Duration = Duration::from_secs(3600);
 
+/// A claim as Redis lists it: its entry, the consumer, for how long nobody spoke for it, and how often it was delivered.
+type Pending = (String, String, u64, u64);
+
 impl RedisQueue {
-    /// Swaps the lapsed claims of a queue for losses, a page at a time.
-    pub(super) async fn lapsed_of(&self, queue: &str, found: &mut Vec<AttemptKey>) -> Result<(), QueueError> {
-        let stream = self.keys.tasks(queue);
-        let mut cursor = "0-0".to_owned();
+    /// Swaps the lapsed claims of a lane for losses, a page at a time.
+    pub(super) async fn lapsed_of(&self, lane: &str, found: &mut Vec<AttemptKey>) -> Result<(), QueueError> {
+        let stream = self.keys.tasks(lane);
+        let least = millis(self.lease.min(MIN_LEASE)).to_string();
+        let mut from = "-".to_owned();
         loop {
-            let mut pipeline = redis::pipe();
-            pipeline.cmd("XAUTOCLAIM").arg(&stream).arg(GROUP).arg(&self.consumer);
-            pipeline.arg(millis(self.lease)).arg(&cursor).arg("COUNT").arg(PAGE);
-            let ((next, entries, _deleted),): ((String, Vec<Entry>, Vec<String>),) =
-                match self.link.try_send(&pipeline).await {
-                    Ok(page) => page,
-                    Err(error) if is_no_group(&error) => return Ok(()),
-                    Err(error) => return Err(unavailable(error)),
-                };
-            let lost: Vec<AttemptKey> = entries.iter().filter_map(decode).collect();
-            self.report(&lost).await?;
-            found.extend(lost);
-            self.remove(&stream, entries.iter().map(|(id, _)| id.as_str())).await;
-            if next == "0-0" {
-                return Ok(());
+            let ask = one("XPENDING", &[&stream, GROUP, "IDLE", &least, &from, "+", &PAGE.to_string()]);
+            let (page,): (Vec<Pending>,) = match self.link.try_send(&ask).await {
+                Ok(page) => page,
+                Err(error) if is_no_group(&error) => return Ok(()),
+                Err(error) => return Err(unavailable(error)),
+            };
+            for (length, ids) in self.overdue(&page) {
+                self.take_lapsed(&stream, length, &ids, found).await?;
             }
-            cursor = next;
+            match page.last() {
+                Some((last, ..)) if page.len() == PAGE => from = format!("({last}"),
+                _ => return Ok(()),
+            }
         }
     }
 
@@ -55,6 +55,37 @@ impl RedisQueue {
             pipeline.cmd("XADD").arg(stream).arg("*").arg(FIELD).arg(json).ignore();
         }
         if pipeline.is_empty() { Ok(()) } else { self.link.send(&pipeline).await }
+    }
+
+    /// Of these claims those whose time is over, by how long they stand: a worker's for as long as every worker's, a lease's
+    /// for as long as its own.
+    fn overdue<'a>(&self, page: &'a [Pending]) -> BTreeMap<Duration, Vec<&'a str>> {
+        let mut overdue: BTreeMap<Duration, Vec<&str>> = BTreeMap::new();
+        for (id, consumer, idle, _) in page {
+            let length = keys::lease_of(consumer).unwrap_or(self.lease);
+            if Duration::from_millis(*idle) >= length {
+                overdue.entry(length).or_default().push(id);
+            }
+        }
+        overdue
+    }
+
+    /// Takes claims, unless somebody has spoken for them meanwhile.
+    async fn take_lapsed(
+        &self,
+        stream: &str,
+        length: Duration,
+        ids: &[&str],
+        found: &mut Vec<AttemptKey>,
+    ) -> Result<(), QueueError> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("XCLAIM").arg(stream).arg(GROUP).arg(&self.consumer).arg(millis(length)).arg(ids);
+        let (entries,): (Vec<Entry>,) = self.link.send(&pipeline).await?;
+        let lost: Vec<AttemptKey> = entries.iter().filter_map(decode).collect();
+        self.report(&lost).await?;
+        found.extend(lost);
+        self.remove(stream, entries.iter().map(|(id, _)| id.as_str())).await;
+        Ok(())
     }
 
     /// Removes entries that have lapsed. One that can't be removed now lapses again, and is then superseded.

@@ -8,6 +8,7 @@ mod lease;
 mod limit;
 mod queue;
 mod reads;
+mod remote;
 mod runtime;
 mod workflow;
 mod world;
@@ -19,10 +20,12 @@ pub use queue::{
     AttemptKey, Claimed, Delivered, Dispatcher, QueueDepth, QueueError, Receipt, Task, TaskOutcome, TaskSource,
 };
 pub use reads::{ExecutionFilter, ExecutionReads, LogFilter, Page, StoredLog};
+pub use remote::{Lease, MAX_LEASE, MIN_LEASE, TaskLeases, Wanted, lease_seconds};
 pub use runtime::{Progress, Runtime, RuntimeError, Started};
 pub use workflow::{NewVersion, WorkflowFilter, WorkflowStore};
 pub use world::{Clock, CrashPoint, Entropy, Faults, NoFaults};
 
+use super::task_types::TaskTypeStore;
 use super::waits::WaitStore;
 
 /// Why a store did not do what it was asked.
@@ -43,5 +46,11 @@ pub enum StoreError {
 pub type StoreResult<T> = Result<T, StoreError>;
 
 /// A whole store.
-pub trait Store: ExecutionStore + ExecutionReads + LeaseStore + WorkflowStore + LimitStore + WaitStore {}
-impl<T: ExecutionStore + ExecutionReads + LeaseStore + WorkflowStore + LimitStore + WaitStore> Store for T {}
+pub trait Store:
+    ExecutionStore + ExecutionReads + LeaseStore + WorkflowStore + LimitStore + WaitStore + TaskTypeStore
+{
+}
+impl<T: ExecutionStore + ExecutionReads + LeaseStore + WorkflowStore + LimitStore + WaitStore + TaskTypeStore> Store
+    for T
+{
+}

@@ -8,6 +8,7 @@ use crate::ids::{ExecutionId, WorkflowId};
 use crate::service::model::Execution;
 
 use super::StoreResult;
+use super::queue::AttemptKey;
 
 /// Which executions to list; newest first.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -80,6 +81,8 @@ pub trait ExecutionReads: Send + Sync + 'static {
         offset: u64,
         limit: u64,
     ) -> StoreResult<Page<StepRow>>;
+    /// The state of an attempt's row, where it has one.
+    async fn attempt_status(&self, attempt: &AttemptKey) -> StoreResult<Option<StepStatus>>;
     /// Entries of an execution's log, in order.
     async fn log_list(&self, id: ExecutionId, filter: &LogFilter) -> StoreResult<Vec<StoredLog>>;
     /// How many executions of a workflow have not ended.

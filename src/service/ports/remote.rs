@@ -1,0 +1,99 @@
+//! Which tasks a worker takes, and the side of workers elsewhere, who hold their claims under leases.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::queue::{AttemptKey, QueueError, Receipt, Task, TaskOutcome};
+
+/// The shortest lease.
+pub const MIN_LEASE: Duration = Duration::from_secs(1);
+
+/// The longest lease.
+pub const MAX_LEASE: Duration = Duration::from_secs(3_600);
+
+/// Which tasks a worker takes: those of these task types, in these queues.
+///
+/// Who can do a task is known by who asks for it, and stands in no plan: so a task of a type is never handed to a worker that
+/// has no handler for it, and what carries a type out may move from one process, or language, to another without a new version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Wanted {
+    /// The names of the queues; none, or `*`, are all.
+    pub queues: Vec<String>,
+    /// The task types; none are all.
+    pub task_types: Vec<String>,
+}
+
+impl Wanted {
+    /// Whether tasks in this queue are wanted.
+    pub fn in_queue(&self, queue: &str) -> bool {
+        self.queues.is_empty() || self.queues.iter().any(|name| name == "*" || name == queue)
+    }
+
+    /// Whether a task of this type in this queue is wanted.
+    pub fn takes(&self, queue: &str, task_type: &str) -> bool {
+        self.in_queue(queue) && (self.task_types.is_empty() || self.task_types.iter().any(|name| name == task_type))
+    }
+}
+
+impl From<Vec<String>> for Wanted {
+    /// All tasks of these queues.
+    fn from(queues: Vec<String>) -> Self {
+        Self { queues, task_types: Vec::new() }
+    }
+}
+
+/// A claim of a worker elsewhere: what it shows to speak for it, to whichever process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Lease {
+    /// The attempt.
+    pub key: AttemptKey,
+    /// The claim.
+    pub receipt: Receipt,
+    /// How long it stands each time it begins anew, in seconds.
+    pub seconds: u64,
+}
+
+impl Lease {
+    /// How long it stands each time it begins anew.
+    pub fn length(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+}
+
+/// The side of workers elsewhere. A claim stands for as long as its lease and is then lost like that of a process that is
+/// gone. What is known of it is with the queue, so that any process can speak for it.
+#[async_trait]
+pub trait TaskLeases: Send + Sync + 'static {
+    /// Waits for tasks that are wanted, and claims up to `max` of them for `seconds`; for less, where a step's `heartbeat`
+    /// is shorter. Cancel-safe: what nobody took goes back to its queue.
+    async fn lease(&self, wanted: &Wanted, max: usize, seconds: u64) -> Result<Vec<(Task, Lease)>, QueueError>;
+    /// Begins leases anew; of each, whether it still stood.
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<bool>, QueueError>;
+    /// Sends the outcomes of leases that stand to the owners of their executions; of each, whether it stood.
+    async fn settle(&self, outcomes: Vec<(TaskOutcome, Lease)>) -> Result<Vec<bool>, QueueError>;
+    /// Whether a lease stands. Changes nothing.
+    async fn stands(&self, lease: &Lease) -> Result<bool, QueueError>;
+}
+
+/// The length of a task's lease where a worker asks for `seconds`: a step's `heartbeat` says how long it may be silent.
+pub fn lease_seconds(task: &Task, seconds: u64) -> u64 {
+    task.heartbeat_ms.map_or(seconds, |heartbeat| seconds.min(heartbeat.div_ceil(1_000).max(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_wanted_by_its_queue_and_its_type() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let wanted = Wanted { queues: names(&["slow"]), task_types: names(&["a.b", "c"]) };
+        assert!(wanted.takes("slow", "c"));
+        assert!(!wanted.takes("fast", "c"));
+        assert!(!wanted.takes("slow", "b"));
+        assert!(Wanted::default().takes("any", "any"));
+        assert!(Wanted::from(names(&["*"])).takes("any", "any"));
+    }
+}
