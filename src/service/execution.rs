@@ -95,11 +95,9 @@ impl Service {
     /// # Errors
     /// Not found.
     pub async fn execution_wait(&self, id: ExecutionId, at_most: Duration) -> ServiceResult<ExecutionView> {
-        let view = self.execution_find(id).await?;
-        if at_most.is_zero() || view.execution.status.is_terminal() {
-            return Ok(view);
+        if !at_most.is_zero() {
+            self.runtime.wait_ended(id, at_most.min(self.limits.wait)).await?;
         }
-        self.runtime.wait_ended(id, at_most.min(self.limits.wait)).await?;
         self.execution_find(id).await
     }
 

@@ -2,7 +2,7 @@
 //!
 //! PostgreSQL takes each column as one array (`UNNEST`): one text and one plan whatever the number of rows. Its driver's
 //! arrays hold no nulls here, so a null travels as a value that the column never has (`Kind::null`) and `NULLIF` makes it one
-//! again. SQLite takes `VALUES` in batches of powers of two, so that a handful of prepared statements serves every size.
+//! again. SQLite takes `VALUES` in batches of a few sizes, so that prepared statements serve every number of rows.
 
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement};
@@ -13,6 +13,9 @@ pub(super) type Row = Vec<Value>;
 
 /// The largest batch of one SQLite statement: 256 rows of 26 columns are far below its limit of 32,766 parameters.
 const SQLITE_BATCH: usize = 256;
+
+/// Fewer rows than these are one statement, whatever their number.
+const SQLITE_EXACT: usize = 32;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,9 +134,10 @@ fn sqlite_statements(shape: &Shape<'_>, rows: Vec<Row>) -> Vec<Statement> {
     statements
 }
 
-/// The largest power of two that is no more than `left`, up to the largest batch.
+/// How many of the rows that are left go into the next statement: all of a few, else a power of two. Each statement costs
+/// two wake-ups of threads, and each size a prepared statement.
 fn batch_size(left: usize) -> usize {
-    if left >= SQLITE_BATCH { SQLITE_BATCH } else { 1 << left.ilog2() }
+    if left < SQLITE_EXACT { left } else { SQLITE_BATCH.min(1 << left.ilog2()) }
 }
 
 fn sqlite_text(shape: &Shape<'_>, rows: usize) -> String {
@@ -183,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_number_of_rows_is_cut_into_powers_of_two() {
+    fn any_number_of_rows_is_cut_into_few_sizes() {
         let cut = |mut left: usize| {
             let mut sizes = Vec::new();
             while left > 0 {
@@ -193,8 +197,9 @@ mod tests {
             sizes
         };
         assert_eq!(cut(1), [1]);
-        assert_eq!(cut(7), [4, 2, 1]);
-        assert_eq!(cut(600), [256, 256, 64, 16, 8]);
+        assert_eq!(cut(7), [7]);
+        assert_eq!(cut(63), [32, 31]);
+        assert_eq!(cut(600), [256, 256, 64, 24]);
     }
 
     #[test]
