@@ -40,6 +40,8 @@ pub(super) enum Inbound {
     Sent(AttemptKey),
     /// The queue may have lost what it held, or has (`lost`): send again what it does not hold.
     Resend { lost: bool },
+    /// Whether an execution is in memory and has not ended, as far as is decided.
+    IsUnderWay { id: ExecutionId, answer: oneshot::Sender<bool> },
     /// Write down what is under way; the answer is the ticket of the last turn.
     Drain(oneshot::Sender<u64>),
 }

@@ -213,17 +213,29 @@ impl Node {
     async fn until_ended(&self, id: ExecutionId, at_most: Duration) -> Result<bool, RuntimeError> {
         // First the seat, then the look: an end between the two is heard.
         let ended = self.shared.audience.wait(id);
-        match self.shared.ports.store.execution_find(id).await {
-            Ok(Some(execution)) if execution.status.is_terminal() => return Ok(true),
-            Ok(Some(_)) => {}
-            Ok(None) => return Err(RuntimeError::NotFound(id)),
-            Err(error) => return Err(RuntimeError::Unavailable(error.to_string())),
+        if !self.is_under_way(id).await && self.has_ended(id).await? {
+            return Ok(true);
         }
         tokio::select! {
             biased;
             ended = ended => Ok(ended.is_ok()),
             () = self.shared.killed.cancelled() => Ok(false),
             () = self.shared.ports.clock.sleep(at_most) => Ok(false),
+        }
+    }
+
+    /// Whether an execution is in memory and has not ended: what is under way needs no look at the database.
+    async fn is_under_way(&self, id: ExecutionId) -> bool {
+        let (answer, answered) = oneshot::channel();
+        self.shared.send(self.shared.shard_of(id.partition()), Inbound::IsUnderWay { id, answer });
+        answered.await.unwrap_or(false)
+    }
+
+    async fn has_ended(&self, id: ExecutionId) -> Result<bool, RuntimeError> {
+        match self.shared.ports.store.execution_find(id).await {
+            Ok(Some(execution)) => Ok(execution.status.is_terminal()),
+            Ok(None) => Err(RuntimeError::NotFound(id)),
+            Err(error) => Err(RuntimeError::Unavailable(error.to_string())),
         }
     }
 

@@ -154,6 +154,7 @@ impl Shard {
             Inbound::Moved { done } => self.drop_moved(done),
             Inbound::Sent(key) => self.note_sent(key),
             Inbound::Resend { lost } => self.resend(lost),
+            Inbound::IsUnderWay { id, answer } => drop(answer.send(self.is_under_way(id))),
             Inbound::Drain(answer) => self.drain(answer),
         }
     }
@@ -507,6 +508,10 @@ impl Shard {
         if let Some(turn) = live.decide_resend(lost) {
             self.send(id, turn, now);
         }
+    }
+
+    fn is_under_way(&self, id: ExecutionId) -> bool {
+        matches!(self.slots.get(&id), Some(Slot::Live(live)) if !live.state.status().is_terminal())
     }
 
     fn drain(&mut self, answer: oneshot::Sender<u64>) {

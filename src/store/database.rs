@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IsolationLevel,
+    Select, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use stepwell_migration::Migrator;
 
@@ -23,6 +23,9 @@ const MIGRATE_LOCK: i64 = 0x5354_4550_5745_4C02;
 
 /// Connections that write to a PostgreSQL database. More than the committers there are gain nothing.
 const POSTGRES_WRITERS: u32 = 4;
+
+/// Connections that read a SQLite file, at most: more than these wait for a core, and each has a thread and a cache of its own.
+const SQLITE_READERS: u32 = 4;
 
 /// How much of a SQLite database the writer keeps in memory, and each reader, in KiB.
 const SQLITE_CACHE_KIB: (u32, u32) = (32 * 1024, 4 * 1024);
@@ -68,7 +71,7 @@ impl Database {
         let _lock = if options.exclusive { Some(FileLock::take(path, name)?) } else { None };
         // The writer comes first: it makes the file, and the readers' shared memory with it.
         let write = connect_patiently(|| sqlite(path, options, 1, false), name, options.acquire_timeout).await?;
-        let read = connect(sqlite(path, options, options.max_connections.max(1), true), name).await?;
+        let read = connect(sqlite(path, options, options.max_connections.clamp(1, SQLITE_READERS), true), name).await?;
         Ok(Self { leases: write.clone(), write, read, _lock })
     }
 
@@ -126,6 +129,15 @@ impl Database {
         Migrator::up(&transaction, None).await?;
         transaction.commit().await
     }
+}
+
+/// The row of a statement that finds one at most. `one` binds a LIMIT, and SQLite prepares a statement whose LIMIT is bound
+/// anew each time.
+pub(super) async fn only<E: EntityTrait>(
+    select: Select<E>,
+    connection: &impl ConnectionTrait,
+) -> Result<Option<E::Model>, DbErr> {
+    Ok(select.all(connection).await?.pop())
 }
 
 /// Settings of writers: a commit's rows are few beside its tables, and looking them up one by one always wins. A process that

@@ -21,6 +21,7 @@ use crate::service::ports::{
 use super::entity::{execution, log};
 use super::executions::LIVE;
 use super::steps::{self, StepQuery};
+use super::database::only;
 use super::{Database, row};
 
 /// How many executions are asked about by one statement.
@@ -48,14 +49,14 @@ impl ExecutionReads for Database {
     }
 
     async fn execution_find(&self, id: ExecutionId) -> StoreResult<Option<Execution>> {
-        execution::Entity::find_by_id(id.0).one(&self.read).await?.map(row::execution).transpose()
+        only(execution::Entity::find_by_id(id.0), &self.read).await?.map(row::execution).transpose()
     }
 
     async fn execution_find_by_key(&self, workflow: WorkflowId, key: &str) -> StoreResult<Option<Execution>> {
         let found = execution::Entity::find()
             .filter(execution::Column::WorkflowId.eq(workflow.0))
             .filter(execution::Column::IdempotencyKey.eq(row::words(key)));
-        found.one(&self.read).await?.map(row::execution).transpose()
+        only(found, &self.read).await?.map(row::execution).transpose()
     }
 
     async fn execution_list(&self, filter: &ExecutionFilter) -> StoreResult<Page<Execution>> {

@@ -14,6 +14,7 @@ use crate::service::model::{Version, Workflow, WorkflowStatus};
 use crate::service::ports::{NewVersion, StoreError, StoreResult};
 
 use super::entity::{version, workflow, workflow_step};
+use super::database::only;
 use super::{events, row, version_steps, workflows};
 
 /// How many rows of steps one statement inserts: 11 columns each, below SQLite's limit of parameters.
@@ -123,7 +124,7 @@ pub(super) async fn find<C: ConnectionTrait>(
     workflow: WorkflowId,
     n: i64,
 ) -> StoreResult<Option<Version>> {
-    version::Entity::find_by_id((workflow.0, n)).one(connection).await?.map(from_model).transpose()
+    only(version::Entity::find_by_id((workflow.0, n)), connection).await?.map(from_model).transpose()
 }
 
 /// All versions of a workflow, newest first.

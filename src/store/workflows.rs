@@ -14,6 +14,7 @@ use crate::service::model::{DraftStep, Version, Workflow, WorkflowStatus};
 use crate::service::ports::{NewVersion, Page, StoreError, StoreResult, WorkflowFilter, WorkflowStore};
 
 use super::entity::{control, execution, fused, log, step, workflow, workflow_step};
+use super::database::only;
 use super::{Database, events, reads, row, versions};
 
 /// How many executions are deleted by one transaction, so that commits go on between.
@@ -27,12 +28,12 @@ impl WorkflowStore for Database {
     }
 
     async fn workflow_find(&self, id: WorkflowId) -> StoreResult<Option<Workflow>> {
-        workflow::Entity::find_by_id(id.0).one(&self.read).await?.map(from_model).transpose()
+        only(workflow::Entity::find_by_id(id.0), &self.read).await?.map(from_model).transpose()
     }
 
     async fn workflow_find_by_name(&self, name: &str) -> StoreResult<Option<Workflow>> {
         let found = workflow::Entity::find().filter(workflow::Column::Name.eq(row::words(name)));
-        found.one(&self.read).await?.map(from_model).transpose()
+        only(found, &self.read).await?.map(from_model).transpose()
     }
 
     async fn workflow_list(&self, filter: &WorkflowFilter) -> StoreResult<Page<Workflow>> {
