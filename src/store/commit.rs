@@ -199,10 +199,7 @@ impl Owned {
 }
 
 /// Those of these partitions whose epoch is another in the database.
-async fn lost(
-    transaction: &DatabaseTransaction,
-    leases: &[(PartitionId, Epoch)],
-) -> StoreResult<HashSet<PartitionId>> {
+async fn lost(transaction: &DatabaseTransaction, leases: &[(PartitionId, Epoch)]) -> StoreResult<HashSet<PartitionId>> {
     match transaction.get_database_backend() {
         DbBackend::Sqlite => lost_sqlite(transaction, leases).await,
         _ => lost_postgres(transaction, leases).await,

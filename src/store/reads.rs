@@ -18,10 +18,10 @@ use crate::service::ports::{
     AttemptKey, ExecutionFilter, ExecutionReads, LogFilter, Page, StoreError, StoreResult, StoredLog,
 };
 
+use super::database::only;
 use super::entity::{execution, log};
 use super::executions::LIVE;
 use super::steps::{self, StepQuery};
-use super::database::only;
 use super::{Database, row};
 
 /// How many executions are asked about by one statement.

@@ -13,8 +13,8 @@ use crate::plan::PlanHash;
 use crate::service::model::{Version, Workflow, WorkflowStatus};
 use crate::service::ports::{NewVersion, StoreError, StoreResult};
 
-use super::entity::{version, workflow, workflow_step};
 use super::database::only;
+use super::entity::{version, workflow, workflow_step};
 use super::{events, row, version_steps, workflows};
 
 /// How many rows of steps one statement inserts: 11 columns each, below SQLite's limit of parameters.

@@ -13,8 +13,8 @@ use crate::ids::WorkflowId;
 use crate::service::model::{DraftStep, Version, Workflow, WorkflowStatus};
 use crate::service::ports::{NewVersion, Page, StoreError, StoreResult, WorkflowFilter, WorkflowStore};
 
-use super::entity::{control, execution, fused, log, step, workflow, workflow_step};
 use super::database::only;
+use super::entity::{control, execution, fused, log, step, workflow, workflow_step};
 use super::{Database, events, reads, row, versions};
 
 /// How many executions are deleted by one transaction, so that commits go on between.
