@@ -172,8 +172,7 @@ impl Setup {
             std::fs::write(folder.path().join("stepwell.toml"), settings).unwrap();
             database = Postgres::shared().database().await;
             args.extend(["--database", &database, "--workers", "0"].map(str::to_owned));
-            let worker = ["worker", "--drain", "5s", "--concurrency", &concurrency];
-            workers.extend((0..2).map(|_| Program::start(folder.path(), &worker).0));
+            workers.extend((0..2).map(|_| worker(folder.path(), self.concurrency)));
         }
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
@@ -184,6 +183,7 @@ impl Setup {
             variables: self.variables,
             server: None,
             workers,
+            concurrency: self.concurrency,
             database,
             redis,
             base,
@@ -194,6 +194,11 @@ impl Setup {
     }
 }
 
+/// A process of workers.
+fn worker(folder: &Path, concurrency: usize) -> Program {
+    Program::start(folder, &["worker", "--drain", "5s", "--concurrency", &concurrency.to_string()]).0
+}
+
 /// A server and a client of it.
 pub struct TestServer {
     folder: TempDir,
@@ -201,6 +206,7 @@ pub struct TestServer {
     variables: Vec<(&'static str, &'static str)>,
     server: Option<Program>,
     workers: Vec<Program>,
+    concurrency: usize,
     database: String,
     redis: Option<Redis>,
     base: String,
@@ -252,6 +258,11 @@ impl TestServer {
         let worker = self.workers.pop().unwrap();
         worker.signal("KILL");
         assert_eq!(worker.wait(), 137);
+    }
+
+    /// Starts another process of workers.
+    pub fn start_worker(&mut self) {
+        self.workers.push(worker(self.folder.path(), self.concurrency));
     }
 
     /// The Redis of its own.

@@ -4,5 +4,6 @@ mod cluster;
 mod crash;
 mod load;
 mod record;
+mod soak;
 mod stub;
 mod zombie;
