@@ -281,6 +281,13 @@ async fn lists_are_paged_by_offset_and_by_cursor() {
     assert_eq!((&page["count"], &page["executions"][0]["id"]), (&json!(2), &json!(ids[1])));
     let rest = format!("/api/v1/executions?workflow=greet&limit=1&cursor={}", page["next"].as_str().unwrap());
     assert_eq!(server.get(&rest).await.ok(200)["executions"][0]["id"], json!(ids[0]));
+    assert_eq!((&page["count_is_exact"], &page["offset"]), (&json!(true), &json!(0)));
+    server.get("/api/v1/executions?cursor=7").await.problem(400);
+    server.publish(&GREET.replace("hello", "good day")).await.ok(201);
+    let page = server.get("/api/v1/workflows/greet/versions?limit=1").await.ok(200);
+    assert_eq!((&page["count"], &page["versions"][0]["version"], &page["next"]), (&json!(2), &json!(2), &json!(2)));
+    let rest = server.get("/api/v1/workflows/greet/versions?limit=1&cursor=2").await.ok(200);
+    assert_eq!(rest["versions"][0]["version"], 1);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_migration::{MigratorTrait, SchemaManager};
-use stepwell::service::ports::{ExecutionReads, ExecutionStore};
+use stepwell::service::ports::{ExecutionReads, ExecutionStore, StepFilter};
 use stepwell::store::{Database, OpenError, Options};
 use stepwell_migration::Migrator;
 
@@ -173,7 +173,7 @@ async fn each_migration_takes_what_the_schema_before_it_holds() {
             let execution = database.execution_find(id).await.unwrap().unwrap();
             assert_eq!(execution.compensation, stepwell::engine::Compensation::None);
             assert_eq!((execution.concurrency_key, execution.seq), (None, 2));
-            let steps = database.step_list(id, None, 0, 10).await.unwrap().items;
+            let steps = database.step_list(id, &StepFilter { limit: 10, ..StepFilter::default() }).await.unwrap().items;
             assert_eq!((steps.len(), &steps[0].waits_for), (1, &None));
             let due = database.timers_due(&[id.partition()], stepwell::expr::Timestamp(10), 10).await.unwrap();
             assert_eq!(due.len(), usize::from(id.partition().0 == 1), "timers go by the partition that was written");

@@ -139,9 +139,13 @@ async fn every_metric_is_there_and_counts_what_happened_once() {
     let commits = value("stepwell_commit_seconds_count");
     assert!(commits >= 4.0, "{commits}");
     assert_eq!((value("stepwell_commit_rows_count"), value("stepwell_commit_events_count")), (commits, commits));
-    for name in
-        ["stepwell_queue_depth", "stepwell_queue_oldest_seconds", "stepwell_live_executions", "stepwell_worker_busy"]
-    {
+    for name in [
+        "stepwell_queue_depth",
+        "stepwell_queue_claimed",
+        "stepwell_queue_oldest_seconds",
+        "stepwell_live_executions",
+        "stepwell_worker_busy",
+    ] {
         assert!(value(name) >= 0.0, "{name}");
     }
 }

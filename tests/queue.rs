@@ -273,22 +273,25 @@ async fn a_stop_reaches_the_worker_that_holds_the_task() {
 }
 
 #[tokio::test]
-async fn depths_count_what_waits_and_not_what_is_claimed() {
+async fn depths_count_what_waits_and_what_is_claimed() {
     for queue in Queue::each().await {
         let worker = queue.worker(&["default"]).await;
         queue.owner().dispatch((0..5).map(task).collect()).await.unwrap();
         queue.owner().dispatch(vec![in_queue(9, "other")]).await.unwrap();
-        claim(&*worker, 2).await;
-        let mut depths: Vec<(String, u64)> = queue
-            .owner()
-            .depths()
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|depth| (depth.queue.to_string(), depth.waiting))
-            .collect();
-        depths.sort();
-        assert_eq!(depths, [("default".to_owned(), 3), ("other".to_owned(), 1)]);
+        let claims = claim(&*worker, 2).await;
+        let depths = async || {
+            let depths = queue.owner().depths().await.unwrap();
+            let told = depths.into_iter().map(|depth| (depth.queue.to_string(), depth.waiting, depth.claimed));
+            told.collect::<std::collections::BTreeSet<_>>()
+        };
+        let all = |waiting, claimed| [("default".to_owned(), waiting, claimed), ("other".to_owned(), 1, 0)].into();
+        assert_eq!(depths().await, all(3, 2));
+        worker.complete(done(&claims[..1])).await.unwrap();
+        assert_eq!(depths().await, all(3, 1));
+        worker.release(claims[1..].to_vec()).await.unwrap();
+        assert_eq!(depths().await, all(4, 0));
+        claim(&*worker, 4).await;
+        assert_eq!(depths().await, all(0, 4), "a queue that is empty is told, too");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use stepwell::engine::{ExecutionStatus, StepRow, StepStatus};
 use stepwell::ids::ExecutionId;
-use stepwell::service::ports::{Commit, ExecutionReads, ExecutionStore, StoreError, WorkflowStore};
+use stepwell::service::ports::{Commit, ExecutionReads, ExecutionStore, StepFilter, StoreError, WorkflowStore};
 
 use crate::sim::rng::Rng;
 use crate::store::{Fresh, each, execution, id, step};
@@ -27,8 +27,16 @@ async fn told(fresh: &Fresh, of: ExecutionId) -> Vec<String> {
     let statuses = [None].into_iter().chain(StepStatus::ALL.map(Some));
     for status in statuses {
         for (offset, limit) in [(0, 1_000), (0, 7), (3, 1), (5, 20), (11, 4), (30, 9), (59, 5), (200, 5), (2, 0)] {
-            let page = fresh.database.step_list(of, status, offset, limit).await.unwrap();
+            let filter = StepFilter { status, offset, limit, after: None };
+            let page = fresh.database.step_list(of, &filter).await.unwrap();
             told.push(format!("{status:?} {offset} {limit}: {page:?}"));
+        }
+        let mut filter = StepFilter { status, limit: 4, ..StepFilter::default() };
+        loop {
+            let page = fresh.database.step_list(of, &filter).await.unwrap();
+            told.push(format!("{status:?} by cursor: {page:?}"));
+            let Some(last) = page.items.last() else { break };
+            filter.after = Some((last.seq, last.path.clone()));
         }
     }
     told.push(format!("{:?}", fresh.database.execution_current_orders(&[of]).await.unwrap()));
@@ -45,8 +53,16 @@ async fn a_run_is_one_row_and_is_read_as_its_steps() {
         start(&fresh, 1, steps.clone()).await;
         assert_eq!((fresh.count("fused_steps").await, fresh.count("step_executions").await), (1, 2));
         assert_eq!(history(&fresh, 1).await, steps);
-        let page = fresh.database.step_list(id(1), None, 8, 3).await.unwrap();
-        assert_eq!((page.items, page.total), (steps[8..11].to_vec(), 12));
+        let page = fresh
+            .database
+            .step_list(id(1), &StepFilter { offset: 8, limit: 3, ..StepFilter::default() })
+            .await
+            .unwrap();
+        assert_eq!((page.items, page.total.count), (steps[8..11].to_vec(), 12));
+        let after = Some((steps[2].seq, steps[2].path.clone()));
+        let page = StepFilter { after, limit: 9, ..StepFilter::default() };
+        let page = fresh.database.step_list(id(1), &page).await.unwrap();
+        assert_eq!((page.items, page.total.count), (steps[3..12].to_vec(), 12), "from the middle of a run");
     })
     .await;
 }
@@ -84,7 +100,7 @@ async fn a_commit_that_is_tried_again_leaves_a_run_as_it_is() {
         let changed: Vec<StepRow> = steps.iter().map(|row| StepRow { output: None, ..row.clone() }).collect();
         fresh.commit(Commit { steps: changed, ..Commit::default() }).await.unwrap();
         assert_eq!(history(&fresh, 1).await, steps);
-        assert_eq!(fresh.database.step_list(id(1), None, 0, 9).await.unwrap().total, 3);
+        assert_eq!(fresh.database.step_list(id(1), &StepFilter::default()).await.unwrap().total.count, 3);
     })
     .await;
 }

@@ -2,11 +2,12 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use sea_orm::ConnectionTrait;
 use stepwell::engine::{ExecutionStatus, LogLevel, StepStatus};
 use stepwell::expr::Timestamp;
-use stepwell::ids::{ExecutionId, WorkflowId};
+use stepwell::ids::{ExecutionId, StepPath, WorkflowId};
 use stepwell::service::model::Execution;
-use stepwell::service::ports::{Commit, ExecutionFilter, ExecutionReads, LogFilter};
+use stepwell::service::ports::{Commit, ExecutionCursor, ExecutionFilter, ExecutionReads, LogFilter, StepFilter};
 use uuid::Uuid;
 
 use crate::store::{Fresh, each, execution, id, log, step, workflow};
@@ -18,7 +19,8 @@ fn other() -> WorkflowId {
 async fn list(fresh: &Fresh, filter: ExecutionFilter) -> (Vec<ExecutionId>, u64) {
     let limit = if filter.limit == 0 { 100 } else { filter.limit };
     let page = fresh.database.execution_list(&ExecutionFilter { limit, ..filter }).await.unwrap();
-    (page.items.iter().map(|execution| execution.id).collect(), page.total)
+    assert!(page.total.is_exact);
+    (page.items.iter().map(|execution| execution.id).collect(), page.total.count)
 }
 
 fn ids<const N: usize>(of: [u32; N]) -> Vec<ExecutionId> {
@@ -88,12 +90,15 @@ async fn a_cursor_goes_on_after_the_last_one_whatever_the_order_of_ids() {
             let (page, total) = list(&fresh, ExecutionFilter { before, limit: 1, ..ExecutionFilter::default() }).await;
             assert_eq!(total, 4, "the cursor does not narrow the total");
             let Some(last) = page.last() else { break };
-            before = Some(*last);
+            let created_at = fresh.database.execution_find(*last).await.unwrap().unwrap().created_at;
+            before = Some(ExecutionCursor { created_at, id: *last });
             seen.extend(page);
         }
         assert_eq!(seen, ids([1, 4, 3, 5]));
-        let gone = ExecutionFilter { before: Some(id(77)), ..ExecutionFilter::default() };
-        assert_eq!(list(&fresh, gone).await.0, []);
+        let gone = Some(ExecutionCursor { created_at: Timestamp(20), id: id(4) });
+        fresh.raw().await.execute_unprepared("DELETE FROM workflow_executions WHERE created_at = 20").await.unwrap();
+        let behind = ExecutionFilter { before: gone, ..ExecutionFilter::default() };
+        assert_eq!(list(&fresh, behind).await.0, ids([5]), "a cursor holds when what it stands on is gone");
     })
     .await;
 }
@@ -124,16 +129,19 @@ async fn steps_are_listed_by_seq_in_pages() {
         failed.status = StepStatus::Failed;
         let steps = vec![step(id(1), "c", 1, 4), failed, step(id(1), "a", 1, 2), step(id(2), "a", 1, 2)];
         fresh.commit(Commit { starts: vec![execution(1), execution(2)], steps, ..Commit::default() }).await.unwrap();
-        let list = |status, offset, limit| {
+        let list = |filter: StepFilter| {
             let database = fresh.database.clone();
             async move {
-                let page = database.step_list(id(1), status, offset, limit).await.unwrap();
-                (page.items.iter().map(|step| step.seq).collect::<Vec<_>>(), page.total)
+                let page = database.step_list(id(1), &filter).await.unwrap();
+                (page.items.iter().map(|step| step.seq).collect::<Vec<_>>(), page.total.count)
             }
         };
-        assert_eq!(list(None, 0, 10).await, (vec![2, 3, 4], 3));
-        assert_eq!(list(None, 1, 1).await, (vec![3], 3));
-        assert_eq!(list(Some(StepStatus::Failed), 0, 10).await, (vec![3], 1));
+        let any = || StepFilter { limit: 10, ..StepFilter::default() };
+        assert_eq!(list(any()).await, (vec![2, 3, 4], 3));
+        assert_eq!(list(StepFilter { offset: 1, limit: 1, ..any() }).await, (vec![3], 3));
+        assert_eq!(list(StepFilter { status: Some(StepStatus::Failed), ..any() }).await, (vec![3], 1));
+        assert_eq!(list(StepFilter { after: Some((3, StepPath::new("b"))), ..any() }).await, (vec![4], 3));
+        assert_eq!(list(StepFilter { after: Some((3, StepPath::new("a"))), ..any() }).await, (vec![3, 4], 3));
     })
     .await;
 }

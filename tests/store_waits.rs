@@ -8,7 +8,7 @@ use stepwell::ids::WorkflowId;
 use stepwell::lang::Notation;
 use stepwell::service::model::{Execution, Origin, Version};
 use stepwell::service::ports::{Commit, ExecutionStore, NewVersion, StoreError, WorkflowStore};
-use stepwell::service::waits::{ApprovalFilter, Delivery, KeptFilter, SentEvent, WaitStore};
+use stepwell::service::waits::{ApprovalFilter, Delivery, KeptFilter, SentEvent, WaitCursor, WaitStore};
 use uuid::Uuid;
 
 use crate::sim::plans::compiled;
@@ -174,7 +174,7 @@ async fn open_approvals_are_listed_by_group_and_workflow_and_found_decided_too()
             let page = store.approval_list(&ApprovalFilter { limit: 10, ..filter }).await.unwrap();
             let told: Vec<String> =
                 page.items.iter().map(|one| format!("{} {}#{}", one.workflow, one.row.path, one.row.attempt)).collect();
-            (told, page.total)
+            (told, page.total.count)
         };
         let all = ["others early#1", "orders legal#1", "orders done#2", "orders late#1"];
         assert_eq!(list(ApprovalFilter::default()).await, (all.map(str::to_owned).to_vec(), 4));
@@ -183,6 +183,9 @@ async fn open_approvals_are_listed_by_group_and_workflow_and_found_decided_too()
         let of_other =
             ApprovalFilter { workflow: Some(WorkflowId(Uuid::from_u128(0xB0))), ..ApprovalFilter::default() };
         assert_eq!(list(of_other).await, (vec!["others early#1".to_owned()], 1));
+        let legal = WaitCursor { since: Timestamp(7), execution: id(1), path: stepwell::ids::StepPath::new("legal") };
+        let behind = ApprovalFilter { after: Some(legal), ..ApprovalFilter::default() };
+        assert_eq!(list(behind).await, (all[2..].iter().map(|one| (*one).to_owned()).collect(), 4));
         let page = ApprovalFilter { limit: 1, offset: 2, ..ApprovalFilter::default() };
         assert_eq!(store.approval_list(&page).await.unwrap().items[0].row.path.as_str(), "done");
         let found = store.approval_find(id(1), &stepwell::ids::StepPath::new("done")).await.unwrap().unwrap();

@@ -10,7 +10,8 @@ use stepwell::lang::Notation;
 use stepwell::plan::{Action, Node, NodeId, NodeKind, PLAN_FORMAT, Plan, RetryPolicy, StepNode};
 use stepwell::service::model::{DraftStep, Execution, Origin, Version, Workflow, WorkflowStatus};
 use stepwell::service::ports::{
-    Commit, ExecutionReads, ExecutionStore, LogFilter, NewVersion, StoreError, WorkflowFilter, WorkflowStore,
+    Commit, ExecutionReads, ExecutionStore, LogFilter, NewVersion, StoreError, VersionFilter, WorkflowFilter,
+    WorkflowStore,
 };
 use uuid::Uuid;
 
@@ -156,7 +157,8 @@ async fn workflows_are_listed_by_name_with_filters_and_a_cursor() {
             let database = fresh.database.clone();
             async move {
                 let page = database.workflow_list(&filter).await.unwrap();
-                (page.items.iter().map(|workflow| workflow.name.to_string()).collect::<Vec<_>>().join(" "), page.total)
+                let names = page.items.iter().map(|workflow| workflow.name.to_string()).collect::<Vec<_>>();
+                (names.join(" "), page.total.count)
             }
         };
         let any = || WorkflowFilter { limit: 10, ..WorkflowFilter::default() };
@@ -195,7 +197,13 @@ async fn versions_are_numbered_from_one_and_come_back_as_they_were_published() {
         let database = &fresh.database;
         assert_eq!(database.version_find(first.workflow, 1).await.unwrap(), Some(first.clone()));
         assert_eq!(database.version_find(first.workflow, 3).await.unwrap(), None);
-        assert_eq!(database.version_list(first.workflow).await.unwrap(), [second, first.clone()]);
+        let list = async |before, limit| {
+            let page = database.version_list(first.workflow, &VersionFilter { before, limit }).await.unwrap();
+            (page.items, page.total.count)
+        };
+        assert_eq!(list(None, 10).await, (vec![second.clone(), first.clone()], 2));
+        assert_eq!(list(None, 1).await, (vec![second], 2));
+        assert_eq!(list(Some(2), 10).await, (vec![first.clone()], 2));
         assert_eq!(database.plan_find(&first.plan_hash).await.unwrap(), Some(first.plan));
         assert_eq!(database.plan_find(&stepwell::plan::PlanHash("none".into())).await.unwrap(), None);
     })

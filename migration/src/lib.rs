@@ -21,6 +21,7 @@ mod m0006_limits;
 mod m0007_nodes;
 mod m0009_task_types;
 mod m0010_fused;
+mod m0011_lists;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_nodes::Migration),
             Box::new(m0009_task_types::Migration),
             Box::new(m0010_fused::Migration),
+            Box::new(m0011_lists::Migration),
         ]
     }
 }

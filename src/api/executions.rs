@@ -8,14 +8,20 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use crate::expr::Value;
-use crate::service::ports::{ExecutionFilter, Started};
+use crate::service::ports::{ExecutionFilter, Started, StepFilter};
 use crate::service::{ExecutionQuery, ExecutionView, Service};
 
 use super::Tag;
 use super::body::{AnyBody, Body, OptionalBody};
-use super::dto::{AttemptListDto, CancelDto, ExecutionDto, ExecutionListDto, LogListDto, SignalDto, StartDto};
+use super::dto::{
+    AttemptListDto, CancelDto, ExecutionDto, ExecutionListDto, LogListDto, SignalDto, StartBatchDto, StartDto,
+    StartedBatchDto,
+};
 use super::error::{ChangeFailure, ControlFailure, ListFailure, ReadFailure};
-use super::params::{ExecutionState, Id, Level, Limit, LogCursor, MomentParam, Offset, StepState, Wait};
+use super::page::{self, next};
+use super::params::{
+    AttemptPlace, ExecutionPlace, ExecutionState, Id, Level, Limit, LogCursor, MomentParam, Offset, StepState, Wait,
+};
 
 /// The endpoints of executions.
 pub struct Executions(pub Arc<Service>);
@@ -68,6 +74,17 @@ impl Executions {
         })
     }
 
+    /// Start many executions
+    ///
+    /// Up to 1,000, of one or of several workflows, each as if it were sent alone, its own `idempotency_key` included. The answers
+    /// are in the order of the starts, each with the status that it would have had alone, and a refused one hinders no
+    /// other. All that were accepted are durable. A key that comes twice starts one execution.
+    #[oai(path = "/batch", method = "post", operation_id = "execution_start_batch")]
+    async fn start_batch(&self, body: Body<StartBatchDto>) -> Result<Json<StartedBatchDto>, ChangeFailure> {
+        let answers = self.0.execution_start_batch(body.0.into()).await?;
+        Ok(Json(StartedBatchDto { executions: answers.into_iter().map(Into::into).collect() }))
+    }
+
     /// List executions
     ///
     /// Newest first. Page with `offset`, or with `cursor`, which is not disturbed by executions that start meanwhile.
@@ -90,7 +107,7 @@ impl Executions {
         /// How many to pass over.
         offset: Query<Option<Offset>>,
         /// The `next` of the page before.
-        cursor: Query<Option<Id>>,
+        cursor: Query<Option<ExecutionPlace>>,
     ) -> Result<Json<ExecutionListDto>, ListFailure> {
         let (limit, offset) = (limit.0.map_or(50, |limit| limit.0), offset.0.map_or(0, |offset| offset.0));
         let filter = ExecutionFilter {
@@ -98,16 +115,16 @@ impl Executions {
             status: status.0.map(|status| status.0),
             created_from: created_from.0.map(|at| at.0),
             created_to: created_to.0.map(|at| at.0),
-            before: cursor.0.map(|id| id.0),
+            before: cursor.0.map(|place| place.0),
             limit,
             offset,
         };
         let query = ExecutionQuery { workflow: workflow_id.0.or(workflow.0), filter };
         let page = self.0.execution_list(query).await?;
-        let full = page.items.len() as u64 == limit;
-        let next = page.items.last().filter(|_| full).map(|view| view.execution.id.to_string());
+        let next = next(&page.items, limit, |view| page::of_execution(&view.execution));
         let executions = page.items.into_iter().map(Into::into).collect();
-        Ok(Json(ExecutionListDto { executions, count: page.total, limit, offset, next }))
+        let (count, count_is_exact) = (page.total.count, page.total.is_exact);
+        Ok(Json(ExecutionListDto { executions, count, count_is_exact, limit, offset, next }))
     }
 
     /// Show an execution
@@ -127,7 +144,8 @@ impl Executions {
 
     /// List the attempts at the steps
     ///
-    /// In the order of their last change: what ran, with what input, what came of it, and when.
+    /// In the order of their last change: what ran, with what input, what came of it, and when. Page with `offset`, or with
+    /// `cursor`.
     #[oai(path = "/:id/steps", method = "get", operation_id = "execution_steps")]
     async fn steps(
         &self,
@@ -139,11 +157,16 @@ impl Executions {
         limit: Query<Option<Limit>>,
         /// How many to pass over.
         offset: Query<Option<Offset>>,
+        /// The `next` of the page before.
+        cursor: Query<Option<AttemptPlace>>,
     ) -> Result<Json<AttemptListDto>, ReadFailure> {
         let (limit, offset) = (limit.0.map_or(50, |limit| limit.0), offset.0.map_or(0, |offset| offset.0));
-        let page = self.0.execution_steps(id.0.0, status.0.map(|status| status.0), offset, limit).await?;
+        let (status, after) = (status.0.map(|status| status.0), cursor.0.map(|place| place.0));
+        let page = self.0.execution_steps(id.0.0, StepFilter { status, after, limit, offset }).await?;
+        let next = next(&page.items, limit, page::of_attempt);
         let steps = page.items.into_iter().map(Into::into).collect();
-        Ok(Json(AttemptListDto { steps, count: page.total, limit, offset }))
+        let (count, count_is_exact) = (page.total.count, page.total.is_exact);
+        Ok(Json(AttemptListDto { steps, count, count_is_exact, limit, offset, next }))
     }
 
     /// Read the log

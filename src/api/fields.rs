@@ -97,6 +97,18 @@ impl Fields {
         }
     }
 
+    /// A list that must be there.
+    pub fn required_list(&mut self, name: &'static str) -> Vec<Value> {
+        match self.raw(name) {
+            Some(Value::Array(items)) => items,
+            Some(other) => self.misfit(name, "a list", &other).unwrap_or_default(),
+            None => {
+                self.wrong(name, "missing: expected a list");
+                Vec::new()
+            }
+        }
+    }
+
     /// Text that must be there.
     pub fn required_text(&mut self, name: &'static str) -> String {
         let there = self.map.contains_key(name);

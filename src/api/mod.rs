@@ -11,7 +11,9 @@ mod fields;
 mod guard;
 mod health;
 mod known;
+mod page;
 mod params;
+mod queues;
 mod sources;
 mod steps;
 mod task_types;
@@ -38,6 +40,7 @@ use executions::Executions;
 use guard::{Capped, Guard};
 use health::Health;
 use known::Known;
+use queues::Queues;
 use sources::SourcesApi;
 use steps::Steps;
 use task_types::TaskTypes;
@@ -56,6 +59,8 @@ pub const BODY_BYTES: usize = 4 * 1024 * 1024;
 pub struct Parts {
     /// The use cases.
     pub service: Arc<Service>,
+    /// The task queue.
+    pub queue: Arc<dyn Dispatcher>,
     /// The task queue, where it is outside this process: `/health` asks it.
     pub redis: Option<Arc<dyn Dispatcher>>,
     /// What gives the metrics as text.
@@ -83,7 +88,7 @@ enum Tag {
     /// What executions wait for: events from outside, and people's approvals.
     #[oai(rename = "Events and approvals")]
     Waits,
-    /// Health and metrics.
+    /// Health, metrics and the task queues.
     Operations,
 }
 
@@ -111,6 +116,7 @@ fn endpoints(parts: &Parts) -> impl OpenApi + 'static {
         Waits(service.clone()),
         TaskTypes(service.clone()),
         Tasks(service.clone()),
+        Queues(parts.queue.clone()),
         health,
     )
 }
@@ -133,7 +139,7 @@ pub fn app(parts: Parts) -> impl Endpoint<Output = Response> + 'static {
 
 /// The OpenAPI document as JSON text, as `/openapi.json` gives it.
 pub fn openapi_json() -> String {
-    type Endpoints = (Workflows, Steps, Versions, SourcesApi, Executions, Waits, TaskTypes, Tasks, Health);
+    type Endpoints = (Workflows, Steps, Versions, SourcesApi, Executions, Waits, TaskTypes, Tasks, Queues, Health);
     let mut text = document(Described::<Endpoints>::default()).spec();
     text.push('\n');
     text

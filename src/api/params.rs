@@ -9,15 +9,19 @@ use serde_json::json;
 
 use crate::engine::{ExecutionStatus, LogLevel, StepStatus};
 use crate::expr::{Timestamp, parse_duration};
-use crate::ids::ExecutionId;
+use crate::ids::{ExecutionId, StepPath};
 use crate::lang::Notation;
 use crate::service::model::WorkflowStatus;
+use crate::service::ports::ExecutionCursor;
+use crate::service::waits::WaitCursor;
+
+use super::page;
 
 /// A parameter's type: how it is written, and how it is read.
 macro_rules! parameter {
     ($(#[$doc:meta])* $name:ident($inner:ty), $word:literal, $schema:expr, $expected:expr, $parse:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug)]
+        #[derive(Clone, Debug)]
         pub struct $name(pub $inner);
 
         impl Type for $name {
@@ -99,6 +103,21 @@ parameter!(
     /// The entry of a log after which to go on.
     LogCursor(i64), "log_cursor", MetaSchema::new_with_format("integer", "int64"), "the `next` of an answer before",
     |text| text.parse().ok()
+);
+parameter!(
+    /// Where an execution stands in the list.
+    ExecutionPlace(ExecutionCursor), "execution_cursor", MetaSchema::new("string"), "the `next` of a page before",
+    page::to_execution
+);
+parameter!(
+    /// Where an attempt stands in the list of its execution.
+    AttemptPlace((i64, StepPath)), "attempt_cursor", MetaSchema::new("string"), "the `next` of a page before",
+    page::to_attempt
+);
+parameter!(
+    /// Where an approval stands in the list.
+    ApprovalPlace(WaitCursor), "approval_cursor", MetaSchema::new("string"), "the `next` of a page before",
+    page::to_approval
 );
 parameter!(
     /// An execution's id.

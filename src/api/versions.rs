@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use poem_openapi::OpenApi;
-use poem_openapi::param::Path;
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::{Json, PlainText};
 use poem_openapi::types::Any;
 
 use crate::service::Service;
+use crate::service::ports::VersionFilter;
 
 use super::Tag;
 use super::dto::{JsonDto, VersionDto, VersionListDto};
 use super::error::ReadFailure;
-use super::params::VersionNumber;
+use super::page::next;
+use super::params::{Limit, VersionNumber};
 
 /// The endpoints of versions.
 pub struct Versions(pub Arc<Service>);
@@ -21,17 +23,23 @@ pub struct Versions(pub Arc<Service>);
 impl Versions {
     /// List the versions of a workflow
     ///
-    /// Newest first.
+    /// Newest first. Page with `cursor`.
     #[oai(path = "/:id/versions", method = "get", operation_id = "version_list")]
     async fn list(
         &self,
         /// The workflow's id or name.
         id: Path<String>,
+        /// How many at most; 50 where it is absent.
+        limit: Query<Option<Limit>>,
+        /// The `next` of the page before.
+        cursor: Query<Option<VersionNumber>>,
     ) -> Result<Json<VersionListDto>, ReadFailure> {
-        let (workflow, versions) = self.0.version_list(&id.0).await?;
-        let versions: Vec<_> = versions.into_iter().map(|version| VersionDto::of(&workflow, version)).collect();
-        let count = versions.len() as u64;
-        Ok(Json(VersionListDto { versions, count }))
+        let limit = limit.0.map_or(50, |limit| limit.0);
+        let filter = VersionFilter { before: cursor.0.map(|n| n.0), limit };
+        let (workflow, page) = self.0.version_list(&id.0, filter).await?;
+        let next = next(&page.items, limit, |version| version.n);
+        let versions = page.items.into_iter().map(|version| VersionDto::of(&workflow, version)).collect();
+        Ok(Json(VersionListDto { versions, count: page.total.count, count_is_exact: page.total.is_exact, limit, next }))
     }
 
     /// Show a version

@@ -13,7 +13,8 @@ use super::Tag;
 use super::body::{Body, OptionalBody};
 use super::dto::{ApprovalDto, ApprovalListDto, ApproveDto, EventDto, NewEventDto, RefuseDto};
 use super::error::{ChangeFailure, ListFailure};
-use super::params::{Limit, Offset};
+use super::page::{self, next};
+use super::params::{ApprovalPlace, Limit, Offset};
 
 /// The endpoints of events and approvals.
 pub struct Waits(pub Arc<Service>);
@@ -64,12 +65,17 @@ impl Waits {
         limit: Query<Option<Limit>>,
         /// How many to pass over.
         offset: Query<Option<Offset>>,
+        /// The `next` of the page before.
+        cursor: Query<Option<ApprovalPlace>>,
     ) -> Result<Json<ApprovalListDto>, ListFailure> {
         let (limit, offset) = (limit.0.map_or(50, |limit| limit.0), offset.0.map_or(0, |offset| offset.0));
-        let filter = ApprovalFilter { group: group.0, workflow: None, limit, offset };
+        let filter =
+            ApprovalFilter { group: group.0, workflow: None, after: cursor.0.map(|place| place.0), limit, offset };
         let page = self.0.approval_list(ApprovalQuery { workflow: workflow.0, filter }).await?;
+        let next = next(&page.items, limit, page::of_approval);
         let approvals = page.items.into_iter().map(Into::into).collect();
-        Ok(Json(ApprovalListDto { approvals, count: page.total, limit, offset }))
+        let (count, count_is_exact) = (page.total.count, page.total.is_exact);
+        Ok(Json(ApprovalListDto { approvals, count, count_is_exact, limit, offset, next }))
     }
 
     /// Give an approval

@@ -13,6 +13,7 @@ use super::Tag;
 use super::body::Body;
 use super::dto::{NewWorkflowDto, WorkflowDto, WorkflowListDto, WorkflowPatchDto};
 use super::error::{ChangeFailure, ControlFailure, ListFailure, ReadFailure};
+use super::page::next;
 use super::params::{Limit, Offset, WorkflowState};
 
 /// The endpoints of workflows.
@@ -65,10 +66,10 @@ impl Workflows {
         let (limit, offset) = (limit.0.map_or(50, |limit| limit.0), offset.0.map_or(0, |offset| offset.0));
         let (status, name) = (status.0.map(|status| status.0), name.0);
         let page = self.0.workflow_list(&WorkflowFilter { status, name, after: cursor.0, limit, offset }).await?;
-        let full = page.items.len() as u64 == limit;
-        let next = page.items.last().filter(|_| full).map(|workflow| workflow.name.to_string());
+        let next = next(&page.items, limit, |workflow| workflow.name.to_string());
         let workflows = page.items.into_iter().map(Into::into).collect();
-        Ok(Json(WorkflowListDto { workflows, count: page.total, limit, offset, next }))
+        let (count, count_is_exact) = (page.total.count, page.total.is_exact);
+        Ok(Json(WorkflowListDto { workflows, count, count_is_exact, limit, offset, next }))
     }
 
     /// Show a workflow

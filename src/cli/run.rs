@@ -18,7 +18,7 @@ use crate::engine::ExecutionStatus;
 use crate::lang::Source;
 use crate::server::{Core, ServeError, Telemetry, stop_signal};
 use crate::service::model::{Execution, Origin};
-use crate::service::ports::{Runtime, Started};
+use crate::service::ports::{Runtime, Started, StepFilter};
 use crate::service::{Handlers, Service, ServiceError, StartRequest, Upload};
 
 use super::Exit;
@@ -191,7 +191,8 @@ async fn result(args: &RunArgs, service: &Service, shows: &mut Shows, ended: &Ex
     let output = ended.output.as_ref().map(crate::expr::Value::to_json);
     let printed = match args.output {
         Format::Json => {
-            let steps = service.execution_steps(ended.id, None, 0, u64::from(u16::MAX)).await?.items;
+            let all = StepFilter { limit: u64::from(u16::MAX), ..StepFilter::default() };
+            let steps = service.execution_steps(ended.id, all).await?.items;
             let document = json!({
                 "execution_id": ended.id,
                 "workflow": &*ended.workflow_name,

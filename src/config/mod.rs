@@ -46,6 +46,8 @@ pub struct Config {
     pub watch: Watch,
     /// The worker pool of this process.
     pub workers: Workers,
+    /// How long executions are kept after their end.
+    pub retention: Retention,
     /// How long a stop waits for what is running.
     pub drain: Duration,
     /// The log.
@@ -121,6 +123,17 @@ pub struct Workers {
     pub queues: Vec<String>,
 }
 
+/// How long executions are kept after their end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retention {
+    /// Those that completed; none for ever.
+    pub completed: Option<Duration>,
+    /// Those that failed or were cancelled; none for ever.
+    pub failed: Option<Duration>,
+    /// How much longer the idempotency keys are kept.
+    pub keys: Duration,
+}
+
 /// The log's settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Log {
@@ -175,6 +188,7 @@ impl Default for Config {
             workflows: PathBuf::from("workflows"),
             watch: Watch { poll: None, debounce: Duration::from_millis(100) },
             workers: Workers { concurrency: 64, queues: Vec::new() },
+            retention: Retention { completed: None, failed: None, keys: Duration::from_secs(24 * 3600) },
             drain: Duration::from_secs(30),
             log: Log { level: "info".to_owned(), format: LogFormat::Text },
             otlp: Otlp::default(),

@@ -117,6 +117,7 @@ impl Lanes {
 
 struct Held {
     key: AttemptKey,
+    queue: Arc<str>,
     at: Place,
 }
 
@@ -193,7 +194,7 @@ impl State {
 
     fn push(&mut self, task: Task) {
         let id = self.next();
-        self.held.insert(id, Held { key: key_of(&task), at: Place::Waiting });
+        self.held.insert(id, Held { key: key_of(&task), queue: task.queue.clone(), at: Place::Waiting });
         self.waiting.entry(Kind::of(&task)).or_default().push_back(Waiting { id, since: Instant::now(), task });
     }
 
@@ -391,12 +392,19 @@ impl Dispatcher for LocalQueue {
 
     async fn depths(&self) -> Result<Vec<QueueDepth>, QueueError> {
         let mut depths: IndexMap<Arc<str>, QueueDepth> = IndexMap::new();
-        for (kind, lanes) in &lock(&self.state).waiting {
+        let state = lock(&self.state);
+        for (kind, lanes) in &state.waiting {
             let queue = kind.queue.clone();
-            let depth = depths.entry(queue.clone()).or_insert(QueueDepth { queue, waiting: 0, oldest_ms: 0 });
+            let none = QueueDepth { queue: queue.clone(), waiting: 0, oldest_ms: 0, claimed: 0 };
+            let depth = depths.entry(queue).or_insert(none);
             depth.waiting += lanes.len() as u64;
             let oldest_ms = lanes.oldest().map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
             depth.oldest_ms = depth.oldest_ms.max(oldest_ms);
+        }
+        for held in state.held.values().filter(|held| matches!(held.at, Place::Claimed(_) | Place::Leased(_))) {
+            if let Some(depth) = depths.get_mut(&held.queue) {
+                depth.claimed += 1;
+            }
         }
         Ok(depths.into_values().collect())
     }

@@ -8,8 +8,18 @@ use metrics::{Counter, Histogram, counter, histogram};
 use crate::engine::{ExecutionStatus, StepStatus};
 use crate::expr::Timestamp;
 use crate::ids::ExecutionId;
+use crate::service::ports::QueueDepth;
 
 use super::committer::Written;
+
+/// Shows how full a queue is: what workers are scaled by.
+#[allow(clippy::cast_precision_loss, reason = "gauges are doubles")]
+pub fn measure_queue(depth: &QueueDepth) {
+    let queue = || depth.queue.to_string();
+    metrics::gauge!("stepwell_queue_depth", "queue" => queue()).set(depth.waiting as f64);
+    metrics::gauge!("stepwell_queue_claimed", "queue" => queue()).set(depth.claimed as f64);
+    metrics::gauge!("stepwell_queue_oldest_seconds", "queue" => queue()).set(depth.oldest_ms as f64 / 1_000.0);
+}
 
 /// Handles, by their labels.
 #[derive(Default)]

@@ -35,6 +35,7 @@ mod meters;
 mod node;
 mod ownership;
 mod recovery;
+mod retention;
 mod shard;
 mod shared;
 mod slots;
@@ -47,7 +48,9 @@ use std::time::Duration;
 use crate::service::ports::{Clock, Dispatcher, Entropy, Faults, Store, StoreError};
 
 pub use clock::{SystemClock, SystemEntropy};
+pub use meters::measure_queue;
 pub use node::Node;
+pub use retention::{Retention, Sweeper};
 
 /// How a node works.
 #[derive(Clone, Debug)]
@@ -79,6 +82,8 @@ pub struct Options {
     pub scan: Duration,
     /// How often the queue is asked for lapsed claims and its nonce.
     pub sweep: Duration,
+    /// How long executions are kept after their end.
+    pub retention: Retention,
     /// The server's settings, over the defaults of workflows: for child executions.
     pub settings: serde_json::Map<String, serde_json::Value>,
 }
@@ -99,6 +104,7 @@ impl Default for Options {
             running_after: Duration::from_millis(500),
             scan: Duration::from_secs(1),
             sweep: Duration::from_secs(1),
+            retention: Retention::default(),
             settings: serde_json::Map::new(),
         }
     }

@@ -31,7 +31,7 @@ use super::recovery::Recoveries;
 use super::shard::{Outlets, Shard};
 use super::shared::Shared;
 use super::slots::Desk;
-use super::{Options, Ports, StartError, inbox, sweep};
+use super::{Options, Ports, StartError, inbox, retention, sweep};
 
 /// A running node. Dropping it is dying: what is not committed is lost, and recovered by the next; `drain` is the way to end.
 pub struct Node {
@@ -287,6 +287,7 @@ fn spawn_all(shared: &Arc<Shared>, versions: &Arc<Versions>, inboxes: Vec<mpsc::
     shared.spawn(sweep::scan_timers(shared.clone()));
     shared.spawn(sweep::watch_queue(shared.clone()));
     shared.spawn(sweep::expire(shared.clone()));
+    shared.spawn(retention::run(shared.clone()));
 }
 
 #[async_trait]

@@ -7,6 +7,7 @@ use crate::service::ports::{DueTimer, QueueError};
 
 use super::backoff::Backoff;
 use super::message::Inbound;
+use super::meters::measure_queue;
 use super::shared::Shared;
 use super::timers::later;
 
@@ -103,10 +104,6 @@ async fn look(shared: &Shared, nonce: &mut Option<u64>) -> Result<(), QueueError
 async fn measure(shared: &Shared) -> Result<(), QueueError> {
     metrics::gauge!("stepwell_partitions").set(shared.ownership.leases().len() as f64);
     metrics::gauge!("stepwell_live_executions").set(shared.live.load(Ordering::Relaxed) as f64);
-    for depth in shared.ports.queue.depths().await? {
-        let queue = depth.queue.to_string();
-        metrics::gauge!("stepwell_queue_depth", "queue" => queue.clone()).set(depth.waiting as f64);
-        metrics::gauge!("stepwell_queue_oldest_seconds", "queue" => queue).set(depth.oldest_ms as f64 / 1_000.0);
-    }
+    shared.ports.queue.depths().await?.iter().for_each(measure_queue);
     Ok(())
 }

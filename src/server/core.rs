@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::expr::{ObjectType, Type, type_from_schema};
 use crate::lang;
 use crate::plan::{Runs, TaskDefaults, TaskType, TaskTypes};
@@ -221,7 +221,10 @@ fn node_options(config: &Config, database: &Database) -> runtime::Options {
         "sqlite" => (1, None),
         _ => (defaults.shards, Some(config.database.lease.max(LEAST_LEASE))),
     };
-    runtime::Options { owner: worker_name(), lease, committers, settings: config.settings.to_json(), ..defaults }
+    let config::Retention { completed, failed, keys } = config.retention.clone();
+    let retention = runtime::Retention { completed, failed, keys };
+    let settings = config.settings.to_json();
+    runtime::Options { owner: worker_name(), lease, committers, retention, settings, ..defaults }
 }
 
 fn size(bytes: u64) -> usize {

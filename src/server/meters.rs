@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+use crate::runtime::measure_queue;
 use crate::service::ports::Dispatcher;
 
 /// Upper ends of the buckets of times, in seconds.
@@ -36,17 +37,8 @@ pub(super) async fn upkeep(handle: PrometheusHandle) {
 /// What `/metrics` shows, with the queue's depth as it is now.
 pub(super) async fn render(handle: &PrometheusHandle, queue: &Arc<dyn Dispatcher>) -> String {
     // A queue that does not answer leaves the last numbers; `/health` tells of it.
-    for depth in queue.depths().await.unwrap_or_default() {
-        let queue = depth.queue.to_string();
-        metrics::gauge!("stepwell_queue_depth", "queue" => queue.clone()).set(number(depth.waiting));
-        metrics::gauge!("stepwell_queue_oldest_seconds", "queue" => queue).set(number(depth.oldest_ms) / 1000.0);
-    }
+    queue.depths().await.unwrap_or_default().iter().for_each(measure_queue);
     handle.render()
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 tasks are not to be expected")]
-fn number(count: u64) -> f64 {
-    count as f64
 }
 
 fn builder() -> Option<PrometheusBuilder> {
@@ -72,5 +64,7 @@ fn describe() {
     gauge!("stepwell_live_executions", "Executions in memory");
     gauge!("stepwell_worker_busy", "Attempts under way in this process");
     gauge!("stepwell_queue_depth", "Tasks that wait, by queue");
+    gauge!("stepwell_queue_claimed", "Tasks that workers have, by queue");
+    counter!("stepwell_retention_deleted_total", "Rows deleted of executions past their retention, by what they were");
     gauge!("stepwell_queue_oldest_seconds", "Age of the oldest task that waits, by queue");
 }

@@ -4,6 +4,7 @@
 
 mod admission;
 mod approval;
+mod batch;
 mod draft;
 mod error;
 mod event;
@@ -21,6 +22,7 @@ mod registration;
 mod remote;
 mod source;
 mod sources;
+mod start;
 pub mod task_types;
 mod ticket;
 mod version;
@@ -29,10 +31,11 @@ mod workflow;
 
 pub use admission::Admission;
 pub use approval::{ApprovalDecision, ApprovalQuery};
+pub use batch::MAX_BATCH;
 pub use draft::{NewStep, StepPatch};
 pub use error::{FieldError, ServiceError, ServiceResult};
 pub use event::{EventRequest, EventView};
-pub use execution::{ExecutionQuery, ExecutionView, StartRequest};
+pub use execution::{ExecutionQuery, ExecutionView};
 pub use handler::{HandlerLog, Handlers, TaskContext, TaskError, TaskHandler};
 pub use handler_log::handler_log;
 pub use parts::{Limits, Parts, Service};
@@ -40,4 +43,5 @@ pub use registration::KnownType;
 pub use remote::{Heartbeat, LeasedTask, MAX_POLL, MAX_TASKS, TaskLog, TaskPoll, TaskResult};
 pub use source::{Published, PublishedWorkflow, Upload, Validated, source_hash};
 pub use sources::{SourceState, SourceStatus, Sources};
+pub use start::StartRequest;
 pub use workflow::{NewWorkflow, WorkflowPatch};

@@ -181,6 +181,13 @@ pub struct Execution {
     pub concurrency_key: Option<Arc<str>>,
 }
 
+impl Execution {
+    /// Whether it is past its retention, so that only its row is left, for the sake of its key.
+    pub fn is_emptied(&self) -> bool {
+        self.input == Value::Null && self.status.is_terminal()
+    }
+}
+
 /// Whose child an execution is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parent {

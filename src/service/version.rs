@@ -3,15 +3,20 @@
 use super::error::{ServiceError, ServiceResult};
 use super::model::{Version, Workflow};
 use super::parts::Service;
+use super::ports::{Page, VersionFilter};
 
 impl Service {
-    /// The versions of a workflow, newest first.
+    /// A page of the versions of a workflow, newest first.
     ///
     /// # Errors
     /// Not found.
-    pub async fn version_list(&self, workflow: &str) -> ServiceResult<(Workflow, Vec<Version>)> {
+    pub async fn version_list(
+        &self,
+        workflow: &str,
+        filter: VersionFilter,
+    ) -> ServiceResult<(Workflow, Page<Version>)> {
         let workflow = self.workflow_resolve(workflow).await?;
-        let versions = self.store.version_list(workflow.id).await?;
+        let versions = self.store.version_list(workflow.id, &filter).await?;
         Ok((workflow, versions))
     }
 

@@ -97,6 +97,8 @@ pub struct ApprovalFilter {
     pub group: Option<String>,
     /// Of this workflow.
     pub workflow: Option<WorkflowId>,
+    /// After this one: the cursor.
+    pub after: Option<WaitCursor>,
     /// How many at most.
     pub limit: u64,
     /// How many to pass over.

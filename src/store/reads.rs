@@ -3,26 +3,23 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    Statement,
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement,
 };
-use uuid::Uuid;
 
 use crate::engine::{LogLevel, StepRow, StepStatus};
 use crate::expr::Timestamp;
 use crate::ids::{ExecutionId, WorkflowId};
 use crate::service::model::Execution;
 use crate::service::ports::{
-    AttemptKey, ExecutionFilter, ExecutionReads, LogFilter, Page, StoreError, StoreResult, StoredLog,
+    AttemptKey, ExecutionFilter, ExecutionReads, LogFilter, Page, StepFilter, StoreError, StoreResult, StoredLog,
 };
 
 use super::database::only;
 use super::entity::{execution, log};
 use super::executions::LIVE;
-use super::steps::{self, StepQuery};
-use super::{Database, row};
+use super::{Database, row, steps};
 
 /// How many executions are asked about by one statement.
 const ORDERS: usize = 500;
@@ -60,21 +57,7 @@ impl ExecutionReads for Database {
     }
 
     async fn execution_list(&self, filter: &ExecutionFilter) -> StoreResult<Page<Execution>> {
-        let matching = execution::Entity::find().filter(matching(filter));
-        let total = matching.clone().count(&self.read).await?;
-        let mut page = matching
-            .order_by_desc(execution::Column::CreatedAt)
-            .order_by_desc(execution::Column::Id)
-            .offset(filter.offset)
-            .limit(filter.limit);
-        if let Some(before) = filter.before {
-            let Some(created_at) = self.created_at(before).await? else {
-                return Ok(Page { items: Vec::new(), total });
-            };
-            page = page.filter(older_than(created_at, before.0));
-        }
-        let rows = page.all(&self.read).await?;
-        Ok(Page { items: rows.into_iter().map(row::execution).collect::<StoreResult<_>>()?, total })
+        self.list_executions(filter).await
     }
 
     async fn execution_current_orders(&self, ids: &[ExecutionId]) -> StoreResult<Vec<(ExecutionId, u32)>> {
@@ -85,15 +68,9 @@ impl ExecutionReads for Database {
         Ok(orders)
     }
 
-    async fn step_list(
-        &self,
-        id: ExecutionId,
-        status: Option<StepStatus>,
-        offset: u64,
-        limit: u64,
-    ) -> StoreResult<Page<StepRow>> {
+    async fn step_list(&self, id: ExecutionId, filter: &StepFilter) -> StoreResult<Page<StepRow>> {
         let snapshot = self.begin_snapshot().await?;
-        let page = steps::list(&snapshot, &StepQuery { execution: id, status, offset, limit }).await?;
+        let page = steps::list(&snapshot, id, filter).await?;
         snapshot.commit().await?;
         Ok(page)
     }
@@ -120,30 +97,7 @@ impl ExecutionReads for Database {
     }
 }
 
-impl Database {
-    async fn created_at(&self, id: ExecutionId) -> StoreResult<Option<i64>> {
-        let cursor = execution::Entity::find_by_id(id.0).select_only().column(execution::Column::CreatedAt);
-        Ok(cursor.into_tuple::<i64>().one(&self.read).await?)
-    }
-}
-
 /// The live executions of a workflow.
 pub(super) fn live_of(workflow: WorkflowId) -> Select<execution::Entity> {
     execution::Entity::find().filter(execution::Column::WorkflowId.eq(workflow.0)).filter(Expr::cust(LIVE))
-}
-
-/// All of a filter but its cursor, which narrows the page and not the total.
-fn matching(filter: &ExecutionFilter) -> Condition {
-    use execution::Column;
-    Condition::all()
-        .add_option(filter.workflow.map(|workflow| Column::WorkflowId.eq(workflow.0)))
-        .add_option(filter.status.map(|status| Column::Status.eq(status.as_str())))
-        .add_option(filter.created_from.map(|from| Column::CreatedAt.gte(from.0)))
-        .add_option(filter.created_to.map(|to| Column::CreatedAt.lt(to.0)))
-}
-
-/// `(created_at, id) < (…)`: what comes after the cursor in a list that is newest first.
-fn older_than(created_at: i64, id: Uuid) -> Condition {
-    let row = Expr::tuple([Expr::col(execution::Column::CreatedAt), Expr::col(execution::Column::Id)]);
-    Condition::all().add(row.lt(Expr::tuple([created_at.into(), id.into()])))
 }

@@ -2,16 +2,16 @@
 //!
 //! Invariant: whoever reads steps is given them one by one, in order of `seq`, however they are written.
 
-use sea_orm::sea_query::Value as Cell;
+use sea_orm::sea_query::{Expr, ExprTrait, Value as Cell};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter,
-    QueryResult, QuerySelect, Statement,
+    QueryOrder, QueryResult, QuerySelect, Select, Statement,
 };
 use uuid::Uuid;
 
 use crate::engine::{FusedSteps, StepRow, StepStatus};
-use crate::ids::ExecutionId;
-use crate::service::ports::{AttemptKey, Page, StoreError, StoreResult};
+use crate::ids::{ExecutionId, StepPath};
+use crate::service::ports::{AttemptKey, Page, StepFilter, StoreError, StoreResult, Total};
 
 use super::bulk::{self, Kind, Shape};
 use super::entity::{fused, step};
@@ -45,9 +45,9 @@ pub(super) async fn write_fused(transaction: &DatabaseTransaction, runs: Vec<Fus
 
 /// The steps of these executions.
 pub(super) async fn of(connection: &impl ConnectionTrait, executions: &[Uuid]) -> StoreResult<Vec<StepRow>> {
-    let of_these = step::Column::ExecutionId.is_in(executions.iter().copied());
-    let fused_of_these = fused::Column::ExecutionId.is_in(executions.iter().copied());
-    read(connection, of_these.into(), fused_of_these.into()).await
+    let single = step::Entity::find().filter(step::Column::ExecutionId.is_in(executions.iter().copied()));
+    let fused = fused::Entity::find().filter(fused::Column::ExecutionId.is_in(executions.iter().copied()));
+    read(connection, single, fused).await
 }
 
 /// The order of the furthest step of each of these executions, where one was reached.
@@ -73,33 +73,73 @@ pub(super) async fn furthest(
     found.iter().map(order).collect()
 }
 
-/// Which steps of an execution to list.
-pub(super) struct StepQuery {
-    pub execution: ExecutionId,
-    pub status: Option<StepStatus>,
-    pub offset: u64,
-    pub limit: u64,
+/// A page of an execution's steps.
+pub(super) async fn list(
+    snapshot: &DatabaseTransaction,
+    execution: ExecutionId,
+    filter: &StepFilter,
+) -> StoreResult<Page<StepRow>> {
+    let place = place(snapshot, execution, filter).await?;
+    let total = Total::of(u64::try_from(place.total).unwrap_or(0));
+    let (mut steps, before) = match (&filter.after, place.first, place.last, place.before) {
+        (Some((seq, path)), ..) => (behind(snapshot, execution, filter, *seq, path).await?, 0),
+        (None, Some(first), Some(last), Some(before)) => (between(snapshot, execution, first, last).await?, before),
+        _ => return Ok(Page { items: Vec::new(), total }),
+    };
+    steps.retain(|step| filter.status.is_none_or(|status| step.status == status));
+    let over = filter.offset.saturating_sub(u64::try_from(before).unwrap_or(0));
+    let [over, limit] = [over, filter.limit].map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+    Ok(Page { items: steps.into_iter().skip(over).take(limit).collect(), total })
 }
 
-/// A page of an execution's steps.
-pub(super) async fn list(snapshot: &DatabaseTransaction, query: &StepQuery) -> StoreResult<Page<StepRow>> {
-    let place = place(snapshot, query).await?;
-    let total = u64::try_from(place.total).unwrap_or(0);
-    let (Some(first), Some(last), Some(before)) = (place.first, place.last, place.before) else {
-        return Ok(Page { items: Vec::new(), total });
+/// The steps of the rows from one `seq` to another.
+async fn between(
+    snapshot: &DatabaseTransaction,
+    execution: ExecutionId,
+    first: i64,
+    last: i64,
+) -> StoreResult<Vec<StepRow>> {
+    let single = singles(execution).filter(step::Column::Seq.between(first, last));
+    read(snapshot, single, runs(execution).filter(fused::Column::Seq.between(first, last))).await
+}
+
+/// The steps behind one of them: at least as many as the page has.
+async fn behind(
+    snapshot: &DatabaseTransaction,
+    execution: ExecutionId,
+    filter: &StepFilter,
+    seq: i64,
+    path: &StepPath,
+) -> StoreResult<Vec<StepRow>> {
+    let most = filter.offset.saturating_add(filter.limit);
+    let place = Expr::tuple([step::Column::Seq, step::Column::Path].map(Expr::col));
+    let single = singles(execution)
+        .filter(place.gt(Expr::tuple([seq.into(), row::words(path.as_str()).into()])))
+        .filter(Condition::all().add_option(filter.status.map(|status| step::Column::Status.eq(status.as_str()))))
+        .order_by_asc(step::Column::Seq)
+        .order_by_asc(step::Column::Path);
+    let of_status = match filter.status {
+        None => None,
+        Some(StepStatus::Completed) => Some(Expr::cust("length > skipped")),
+        Some(StepStatus::Skipped) => Some(Expr::cust("skipped > 0")),
+        Some(_) => Some(Expr::cust("1 = 0")),
     };
-    let execution = query.execution.0;
-    let single = Condition::all()
-        .add(step::Column::ExecutionId.eq(execution))
-        .add(step::Column::Seq.between(first, last))
-        .add_option(query.status.map(|status| step::Column::Status.eq(status.as_str())));
-    let fused =
-        Condition::all().add(fused::Column::ExecutionId.eq(execution)).add(fused::Column::Seq.between(first, last));
-    let mut steps = read(snapshot, single, fused).await?;
-    steps.retain(|step| query.status.is_none_or(|status| step.status == status));
-    let over = query.offset.saturating_sub(u64::try_from(before).unwrap_or(0));
-    let [over, limit] = [over, query.limit].map(|count| usize::try_from(count).unwrap_or(usize::MAX));
-    Ok(Page { items: steps.into_iter().skip(over).take(limit).collect(), total })
+    let run = runs(execution)
+        .filter(Expr::col(fused::Column::Seq).add(Expr::col(fused::Column::Length)).gt(seq))
+        .filter(Condition::all().add_option(of_status))
+        .order_by_asc(fused::Column::Seq);
+    // A run may begin at the cursor or before it, and then gives what is behind: of the first, that may be nothing.
+    let mut steps = read(snapshot, single.limit(most), run.limit(most.saturating_add(1))).await?;
+    steps.retain(|step| (step.seq, &step.path) > (seq, path));
+    Ok(steps)
+}
+
+fn singles(execution: ExecutionId) -> Select<step::Entity> {
+    step::Entity::find().filter(step::Column::ExecutionId.eq(execution.0))
+}
+
+fn runs(execution: ExecutionId) -> Select<fused::Entity> {
+    fused::Entity::find().filter(fused::Column::ExecutionId.eq(execution.0))
 }
 
 /// Where a page is among the rows that hold its steps.
@@ -114,8 +154,8 @@ struct PagePlace {
     before: Option<i64>,
 }
 
-async fn place(snapshot: &DatabaseTransaction, query: &StepQuery) -> StoreResult<PagePlace> {
-    let (of_status, counted) = match query.status {
+async fn place(snapshot: &DatabaseTransaction, execution: ExecutionId, filter: &StepFilter) -> StoreResult<PagePlace> {
+    let (of_status, counted) = match filter.status {
         None => ("", "length"),
         Some(StepStatus::Completed) => (" AND status = $4", "length - skipped"),
         Some(StepStatus::Skipped) => (" AND status = $4", "skipped"),
@@ -131,10 +171,10 @@ async fn place(snapshot: &DatabaseTransaction, query: &StepQuery) -> StoreResult
              MAX(seq) {on_page} AS last, CAST(MIN(through - steps) {on_page} AS BIGINT) AS before
          FROM placed"
     );
-    let end = query.offset.saturating_add(query.limit);
-    let [offset, end] = [query.offset, end].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
-    let mut cells: Vec<Cell> = vec![query.execution.0.into(), offset.into(), end.into()];
-    cells.extend(query.status.map(|status| status.as_str().into()));
+    let end = filter.offset.saturating_add(filter.limit);
+    let [offset, end] = [filter.offset, end].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+    let mut cells: Vec<Cell> = vec![execution.0.into(), offset.into(), end.into()];
+    cells.extend(filter.status.map(|status| status.as_str().into()));
     let asked = Statement::from_sql_and_values(snapshot.get_database_backend(), sql, cells);
     let found = PagePlace::find_by_statement(asked).one(snapshot).await?;
     found.ok_or_else(|| StoreError::Corrupt("a sum without a row".to_owned()))
@@ -156,10 +196,14 @@ pub(super) async fn status_of(
 }
 
 /// The steps that rows hold, each by itself, by `seq`.
-async fn read(connection: &impl ConnectionTrait, single: Condition, fused: Condition) -> StoreResult<Vec<StepRow>> {
-    let rows = step::Entity::find().filter(single).all(connection).await?;
+async fn read(
+    connection: &impl ConnectionTrait,
+    single: Select<step::Entity>,
+    fused: Select<fused::Entity>,
+) -> StoreResult<Vec<StepRow>> {
+    let rows = single.all(connection).await?;
     let mut steps = rows.into_iter().map(row::step).collect::<StoreResult<Vec<_>>>()?;
-    for run in fused::Entity::find().filter(fused).all(connection).await? {
+    for run in fused.all(connection).await? {
         steps.extend(row::fused(run)?);
     }
     steps.sort_by(|a, b| (a.seq, &a.path).cmp(&(b.seq, &b.path)));

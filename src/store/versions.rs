@@ -2,8 +2,8 @@
 
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use crate::expr::{Timestamp, Value};
@@ -11,7 +11,7 @@ use crate::ids::WorkflowId;
 use crate::lang::Notation;
 use crate::plan::PlanHash;
 use crate::service::model::{Version, Workflow, WorkflowStatus};
-use crate::service::ports::{NewVersion, StoreError, StoreResult};
+use crate::service::ports::{NewVersion, Page, StoreError, StoreResult, Total, VersionFilter};
 
 use super::database::only;
 use super::entity::{version, workflow, workflow_step};
@@ -127,11 +127,19 @@ pub(super) async fn find<C: ConnectionTrait>(
     only(version::Entity::find_by_id((workflow.0, n)), connection).await?.map(from_model).transpose()
 }
 
-/// All versions of a workflow, newest first.
-pub(super) async fn list<C: ConnectionTrait>(connection: &C, workflow: WorkflowId) -> StoreResult<Vec<Version>> {
+/// A page of the versions of a workflow, newest first.
+pub(super) async fn list<C: ConnectionTrait>(
+    connection: &C,
+    workflow: WorkflowId,
+    filter: &VersionFilter,
+) -> StoreResult<Page<Version>> {
     let versions = version::Entity::find().filter(version::Column::WorkflowId.eq(workflow.0));
-    let rows = versions.order_by_desc(version::Column::N).all(connection).await?;
-    rows.into_iter().map(from_model).collect()
+    let counted = versions.clone().select_only().column(version::Column::N).limit(Total::MOST + 1);
+    let total = Total::of(counted.count(connection).await?);
+    let older = filter.before.map(|n| version::Column::N.lt(n));
+    let page = versions.filter(Condition::all().add_option(older)).order_by_desc(version::Column::N);
+    let rows = page.limit(filter.limit).all(connection).await?;
+    Ok(Page { items: rows.into_iter().map(from_model).collect::<StoreResult<_>>()?, total })
 }
 
 fn model(version: &Version) -> version::Model {

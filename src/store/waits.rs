@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use crate::expr::Timestamp;
 use crate::ids::{ExecutionId, StepPath};
-use crate::service::ports::{Page, StoreResult};
+use crate::service::ports::{Page, StoreResult, Total};
 use crate::service::waits::{
     Approval, ApprovalFilter, Delivery, KeptFilter, OpenWait, SentEvent, WaitCursor, WaitStore,
 };
@@ -20,6 +20,9 @@ use super::{Database, row};
 
 /// What is open, in the words of the index that holds it.
 const OPEN: &str = "waits_for IS NOT NULL AND status = 'waiting' AND task_type = 'approve'";
+
+/// The execution of the attempt that is asked about.
+const SAME: &str = "workflow_executions.id = step_executions.execution_id";
 
 #[async_trait]
 impl WaitStore for Database {
@@ -53,11 +56,19 @@ impl WaitStore for Database {
             open = open.filter(step::Column::WaitsFor.eq(row::words(group)));
         }
         if let Some(workflow) = filter.workflow {
-            let of = execution::Entity::find().filter(execution::Column::WorkflowId.eq(workflow.0));
-            let of = sea_orm::QueryTrait::into_query(of.select_only().column(execution::Column::Id));
-            open = open.filter(step::Column::ExecutionId.in_subquery(of));
+            // Asked of each that is open: the executions of a workflow are many, what is open is few.
+            let of =
+                execution::Entity::find().filter(execution::Column::WorkflowId.eq(workflow.0)).filter(Expr::cust(SAME));
+            open = open
+                .filter(Expr::exists(sea_orm::QueryTrait::into_query(of.select_only().column(execution::Column::Id))));
         }
-        let total = open.clone().count(&self.read).await?;
+        let counted = open.clone().select_only().column(step::Column::Seq).limit(Total::MOST + 1);
+        let total = Total::of(counted.count(&self.read).await?);
+        if let Some(WaitCursor { since, execution, path }) = &filter.after {
+            let place = [step::Column::CreatedAt, step::Column::ExecutionId, step::Column::Path].map(Expr::col);
+            let after = [since.0.into(), execution.0.into(), row::words(path.as_str()).into()];
+            open = open.filter(Expr::tuple(place).gt(Expr::tuple(after)));
+        }
         let page = open
             .order_by_asc(step::Column::CreatedAt)
             .order_by_asc(step::Column::ExecutionId)

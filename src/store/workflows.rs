@@ -11,7 +11,9 @@ use uuid::Uuid;
 use crate::expr::Timestamp;
 use crate::ids::WorkflowId;
 use crate::service::model::{DraftStep, Version, Workflow, WorkflowStatus};
-use crate::service::ports::{NewVersion, Page, StoreError, StoreResult, WorkflowFilter, WorkflowStore};
+use crate::service::ports::{
+    NewVersion, Page, StoreError, StoreResult, Total, VersionFilter, WorkflowFilter, WorkflowStore,
+};
 
 use super::database::only;
 use super::entity::{control, execution, fused, log, step, workflow, workflow_step};
@@ -38,7 +40,7 @@ impl WorkflowStore for Database {
 
     async fn workflow_list(&self, filter: &WorkflowFilter) -> StoreResult<Page<Workflow>> {
         let matching = workflow::Entity::find().filter(self.matching(filter));
-        let total = matching.clone().count(&self.read).await?;
+        let total = Total::of(matching.clone().limit(Total::MOST + 1).count(&self.read).await?);
         let mut page = matching.order_by_asc(workflow::Column::Name).offset(filter.offset).limit(filter.limit);
         if let Some(after) = &filter.after {
             page = page.filter(workflow::Column::Name.gt(row::words(after)));
@@ -65,8 +67,8 @@ impl WorkflowStore for Database {
         versions::find(&self.read, workflow, n).await
     }
 
-    async fn version_list(&self, workflow: WorkflowId) -> StoreResult<Vec<Version>> {
-        versions::list(&self.read, workflow).await
+    async fn version_list(&self, workflow: WorkflowId, filter: &VersionFilter) -> StoreResult<Page<Version>> {
+        versions::list(&self.read, workflow, filter).await
     }
 
     async fn draft_step_list(&self, workflow: WorkflowId, version: Option<i64>) -> StoreResult<Vec<DraftStep>> {

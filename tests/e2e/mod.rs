@@ -20,6 +20,7 @@ macro_rules! on_both {
     };
 }
 
+mod batch;
 mod children;
 mod executions;
 mod faults;
@@ -27,7 +28,9 @@ mod flow;
 mod fused;
 mod limits;
 mod patterns;
+mod queues;
 mod remote;
+mod retention;
 mod retries;
 pub mod server;
 mod times;

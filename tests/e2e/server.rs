@@ -338,6 +338,12 @@ impl TestServer {
         answer.json().await.unwrap()
     }
 
+    /// What Prometheus would read.
+    pub async fn metrics(&self) -> String {
+        let url = format!("{}/metrics", self.base);
+        self.client.get(url).send().await.unwrap().text().await.unwrap()
+    }
+
     /// Starts an execution; its id.
     pub async fn execute(&self, workflow: &str, input: Value) -> String {
         let (status, body) = self.post("/executions", json!({ "workflow": workflow, "input_data": input })).await;

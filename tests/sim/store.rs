@@ -16,8 +16,9 @@ use stepwell::ids::{Attempt, Epoch, ExecutionId, PartitionId, StepPath};
 use stepwell::plan::{Plan, PlanHash};
 use stepwell::service::model::{Execution, History, Version, Workflow};
 use stepwell::service::ports::{
-    AttemptKey, Commit, Committed, DueTimer, ExecutionFilter, ExecutionReads, ExecutionStore, LimitStore, LogFilter,
-    Page, SlotGroup, Slots, StoreError, StoreResult, StoredLog,
+    AttemptKey, Commit, Committed, DueTimer, Ended, ExecutionCursor, ExecutionFilter, ExecutionReads, ExecutionStore,
+    LimitStore, LogFilter, Page, Removed, RetentionStore, SlotGroup, Slots, StepFilter, StoreError, StoreResult,
+    StoredLog,
 };
 use stepwell::service::waits::{Delivery, SentEvent};
 
@@ -426,7 +427,7 @@ impl ExecutionReads for MemoryStore {
         unavailable("not simulated")
     }
 
-    async fn step_list(&self, _: ExecutionId, _: Option<StepStatus>, _: u64, _: u64) -> StoreResult<Page<StepRow>> {
+    async fn step_list(&self, _: ExecutionId, _: &StepFilter) -> StoreResult<Page<StepRow>> {
         unavailable("not simulated")
     }
 
@@ -509,5 +510,30 @@ impl LimitStore for MemoryStore {
         self.check_away()?;
         self.rows().rates.insert(name.to_owned(), times.to_vec());
         Ok(())
+    }
+}
+
+#[async_trait]
+impl RetentionStore for MemoryStore {
+    async fn ended_list(
+        &self,
+        _: ExecutionStatus,
+        _: Option<ExecutionCursor>,
+        _: Timestamp,
+        _: u64,
+    ) -> StoreResult<Vec<Ended>> {
+        unavailable("not simulated")
+    }
+
+    async fn executions_empty(&self, _: &[ExecutionId]) -> StoreResult<()> {
+        unavailable("not simulated")
+    }
+
+    async fn remains_delete(&self, _: &[ExecutionId], _: u64) -> StoreResult<Option<Removed>> {
+        unavailable("not simulated")
+    }
+
+    async fn executions_delete(&self, _: &[ExecutionId]) -> StoreResult<Removed> {
+        unavailable("not simulated")
     }
 }

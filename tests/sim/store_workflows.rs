@@ -8,7 +8,9 @@ use stepwell::ids::WorkflowId;
 use stepwell::lang::Notation;
 use stepwell::plan::Plan;
 use stepwell::service::model::{DraftStep, Origin, Version, Workflow, WorkflowStatus};
-use stepwell::service::ports::{NewVersion, Page, StoreError, StoreResult, WorkflowFilter, WorkflowStore};
+use stepwell::service::ports::{
+    NewVersion, Page, StoreError, StoreResult, VersionFilter, WorkflowFilter, WorkflowStore,
+};
 use uuid::Uuid;
 
 use super::store::MemoryStore;
@@ -93,7 +95,7 @@ impl WorkflowStore for MemoryStore {
         Ok(versions.find(|version| version.workflow == workflow && version.n == n).cloned())
     }
 
-    async fn version_list(&self, _: WorkflowId) -> StoreResult<Vec<Version>> {
+    async fn version_list(&self, _: WorkflowId, _: &VersionFilter) -> StoreResult<Page<Version>> {
         not_simulated()
     }
 

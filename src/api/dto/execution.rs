@@ -222,8 +222,10 @@ fn details_of(error: &StepError) -> JsonDto {
 pub struct ExecutionListDto {
     /// The page.
     pub executions: Vec<ExecutionDto>,
-    /// How many match in all.
+    /// How many match in all: counted up to 10,000.
     pub count: u64,
+    /// Whether no more than `count` match.
+    pub count_is_exact: bool,
     /// The limit in force.
     pub limit: u64,
     /// The offset in force.
@@ -234,7 +236,8 @@ pub struct ExecutionListDto {
 
 impl Example for ExecutionListDto {
     fn example() -> Self {
-        Self { executions: vec![ExecutionDto::example()], count: 1, limit: 50, offset: 0, next: None }
+        let executions = vec![ExecutionDto::example()];
+        Self { executions, count: 1, count_is_exact: true, limit: 50, offset: 0, next: None }
     }
 }
 
@@ -324,17 +327,22 @@ impl From<StepRow> for AttemptDto {
 pub struct AttemptListDto {
     /// The page.
     pub steps: Vec<AttemptDto>,
-    /// How many match in all.
+    /// How many match in all: counted up to 10,000.
     pub count: u64,
+    /// Whether no more than `count` match.
+    pub count_is_exact: bool,
     /// The limit in force.
     pub limit: u64,
     /// The offset in force.
     pub offset: u64,
+    /// The `cursor` of the next page; null on the last.
+    pub next: Option<String>,
 }
 
 impl Example for AttemptListDto {
     fn example() -> Self {
-        Self { steps: vec![AttemptDto::example()], count: 1, limit: 50, offset: 0 }
+        let steps = vec![AttemptDto::example()];
+        Self { steps, count: 1, count_is_exact: true, limit: 50, offset: 0, next: None }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The JSON shapes: what comes in, and what goes out. Field names are the API's contract.
 
+mod batch;
 mod execution;
+mod queue;
 mod source;
 mod step;
 mod task;
@@ -10,7 +12,9 @@ mod version;
 mod wait;
 mod workflow;
 
+pub use batch::{StartBatchDto, StartedBatchDto};
 pub use execution::{AttemptListDto, CancelDto, ExecutionDto, ExecutionListDto, LogListDto, StartDto};
+pub use queue::QueueListDto;
 pub use source::{DiagnosticDto, PublishDto, SourceListDto, ValidDto};
 pub use step::{NewStepDto, StepDto, StepListDto, StepPatchDto};
 pub use task::{CompletionBatchDto, CompletionDto, FailureDto, HeartbeatDto, LeasedTaskListDto, TaskPollDto};

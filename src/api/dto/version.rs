@@ -98,14 +98,20 @@ pub fn input_schema(plan: &Plan) -> JsonDto {
 #[derive(Debug, Object)]
 #[oai(rename = "VersionList", example)]
 pub struct VersionListDto {
-    /// The versions.
+    /// The page.
     pub versions: Vec<VersionDto>,
-    /// How many there are.
+    /// How many there are: counted up to 10,000.
     pub count: u64,
+    /// Whether there are no more than `count`.
+    pub count_is_exact: bool,
+    /// The limit in force.
+    pub limit: u64,
+    /// The `cursor` of the next page; null on the last.
+    pub next: Option<i64>,
 }
 
 impl Example for VersionListDto {
     fn example() -> Self {
-        Self { versions: vec![VersionDto::example()], count: 1 }
+        Self { versions: vec![VersionDto::example()], count: 1, count_is_exact: true, limit: 50, next: None }
     }
 }

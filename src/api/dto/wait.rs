@@ -242,10 +242,14 @@ impl From<Approval> for ApprovalDto {
 pub struct ApprovalListDto {
     /// The approvals, oldest first.
     pub approvals: Vec<ApprovalDto>,
-    /// How many match in all.
+    /// How many match in all: counted up to 10,000.
     pub count: u64,
+    /// Whether no more than `count` match.
+    pub count_is_exact: bool,
     /// How many were asked for at most.
     pub limit: u64,
     /// How many were passed over.
     pub offset: u64,
+    /// The `cursor` of the next page; null on the last.
+    pub next: Option<String>,
 }

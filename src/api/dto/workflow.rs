@@ -154,8 +154,10 @@ impl From<Workflow> for WorkflowDto {
 pub struct WorkflowListDto {
     /// The page.
     pub workflows: Vec<WorkflowDto>,
-    /// How many match in all.
+    /// How many match in all: counted up to 10,000.
     pub count: u64,
+    /// Whether no more than `count` match.
+    pub count_is_exact: bool,
     /// The limit in force.
     pub limit: u64,
     /// The offset in force.
@@ -166,6 +168,7 @@ pub struct WorkflowListDto {
 
 impl Example for WorkflowListDto {
     fn example() -> Self {
-        Self { workflows: vec![WorkflowDto::example()], count: 1, limit: 50, offset: 0, next: None }
+        let workflows = vec![WorkflowDto::example()];
+        Self { workflows, count: 1, count_is_exact: true, limit: 50, offset: 0, next: None }
     }
 }

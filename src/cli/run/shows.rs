@@ -8,7 +8,7 @@ use crate::engine::{ExecutionStatus, LogEntry, LogLevel, StepRow, StepStatus};
 use crate::expr::Timestamp;
 use crate::ids::{ExecutionId, StepPath};
 use crate::service::model::Execution;
-use crate::service::ports::Progress;
+use crate::service::ports::{Progress, StepFilter};
 use crate::service::{Service, ServiceError};
 
 use super::super::color::Paint;
@@ -58,11 +58,13 @@ impl Shows {
 
     /// Shows what the rows have that was not shown.
     pub async fn rows(&mut self, service: &Service) -> Result<(), ServiceError> {
-        for page in 0.. {
-            let rows = service.execution_steps(self.id, None, page * PAGE, PAGE).await?.items;
+        let mut filter = StepFilter { limit: PAGE, ..StepFilter::default() };
+        loop {
+            let rows = service.execution_steps(self.id, filter.clone()).await?.items;
             rows.iter().for_each(|row| self.step(row));
-            if (rows.len() as u64) < PAGE {
-                break;
+            match rows.last() {
+                Some(last) if rows.len() as u64 == PAGE => filter.after = Some((last.seq, last.path.clone())),
+                _ => break,
             }
         }
         let mut after = None;

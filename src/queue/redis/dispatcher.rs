@@ -218,9 +218,10 @@ impl Dispatcher for RedisQueue {
         for lane in self.queues().await? {
             let queue: Arc<str> = Lane::parse(&lane).queue.into();
             let depth = self.depth(lane, now_ms).await?;
-            let none = QueueDepth { queue: queue.clone(), waiting: 0, oldest_ms: 0 };
+            let none = QueueDepth { queue: queue.clone(), waiting: 0, oldest_ms: 0, claimed: 0 };
             let whole = depths.entry(queue).or_insert(none);
             whole.waiting += depth.waiting;
+            whole.claimed += depth.claimed;
             whole.oldest_ms = whole.oldest_ms.max(depth.oldest_ms);
         }
         Ok(depths.into_values().collect())

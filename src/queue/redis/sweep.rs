@@ -149,7 +149,7 @@ impl RedisQueue {
         let (first,): (Vec<(String, redis::Value)>,) = self.link.send(&first).await?;
         let since = first.first().and_then(|(id, _)| id.split('-').next()?.parse::<u64>().ok());
         let oldest_ms = since.map_or(0, |since| now_ms.saturating_sub(since));
-        Ok(QueueDepth { queue: queue.into(), waiting: length.saturating_sub(claimed), oldest_ms })
+        Ok(QueueDepth { queue: queue.into(), waiting: length.saturating_sub(claimed), oldest_ms, claimed })
     }
 
     /// How many entries of a stream are claimed, and the last one that was ever delivered.

@@ -9,6 +9,7 @@ mod limit;
 mod queue;
 mod reads;
 mod remote;
+mod retention;
 mod runtime;
 mod workflow;
 mod world;
@@ -19,10 +20,11 @@ pub use limit::{LimitStore, SlotGroup, Slots};
 pub use queue::{
     AttemptKey, Claimed, Delivered, Dispatcher, QueueDepth, QueueError, Receipt, Task, TaskOutcome, TaskSource,
 };
-pub use reads::{ExecutionFilter, ExecutionReads, LogFilter, Page, StoredLog};
+pub use reads::{ExecutionCursor, ExecutionFilter, ExecutionReads, LogFilter, Page, StepFilter, StoredLog, Total};
 pub use remote::{Lease, MAX_LEASE, MIN_LEASE, TaskLeases, Wanted, lease_seconds};
+pub use retention::{Ended, Removed, RetentionStore};
 pub use runtime::{Progress, Runtime, RuntimeError, Started};
-pub use workflow::{NewVersion, WorkflowFilter, WorkflowStore};
+pub use workflow::{NewVersion, VersionFilter, WorkflowFilter, WorkflowStore};
 pub use world::{Clock, CrashPoint, Entropy, Faults, NoFaults};
 
 use super::task_types::TaskTypeStore;
@@ -47,10 +49,17 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 /// A whole store.
 pub trait Store:
-    ExecutionStore + ExecutionReads + LeaseStore + WorkflowStore + LimitStore + WaitStore + TaskTypeStore
+    ExecutionStore + ExecutionReads + LeaseStore + WorkflowStore + LimitStore + WaitStore + TaskTypeStore + RetentionStore
 {
 }
-impl<T: ExecutionStore + ExecutionReads + LeaseStore + WorkflowStore + LimitStore + WaitStore + TaskTypeStore> Store
-    for T
+impl<T> Store for T where
+    T: ExecutionStore
+        + ExecutionReads
+        + LeaseStore
+        + WorkflowStore
+        + LimitStore
+        + WaitStore
+        + TaskTypeStore
+        + RetentionStore
 {
 }

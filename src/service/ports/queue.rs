@@ -147,7 +147,8 @@ pub trait Dispatcher: Send + Sync + 'static {
     async fn nonce(&self) -> Result<u64, QueueError>;
     /// Whether the queue answers.
     async fn ping(&self) -> Result<(), QueueError>;
-    /// How many tasks wait, and how old the oldest is, by queue.
+    /// How many tasks wait and are claimed, and how old the oldest that waits is, by queue. A queue that was used and is empty
+    /// is told, too.
     async fn depths(&self) -> Result<Vec<QueueDepth>, QueueError>;
 }
 
@@ -158,8 +159,10 @@ pub struct QueueDepth {
     pub queue: Arc<str>,
     /// Tasks that wait.
     pub waiting: u64,
-    /// The age of the oldest, in milliseconds.
+    /// The age of the oldest of these, in milliseconds.
     pub oldest_ms: u64,
+    /// Tasks that workers have.
+    pub claimed: u64,
 }
 
 /// The worker's side of the task queue.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::engine::{ExecutionStatus, LogEntry, LogLevel, StepRow, StepStatus};
 use crate::expr::Timestamp;
-use crate::ids::{ExecutionId, WorkflowId};
+use crate::ids::{ExecutionId, StepPath, WorkflowId};
 use crate::service::model::Execution;
 
 use super::StoreResult;
@@ -22,11 +22,20 @@ pub struct ExecutionFilter {
     /// Recorded before.
     pub created_to: Option<Timestamp>,
     /// Older than this one: the cursor.
-    pub before: Option<ExecutionId>,
+    pub before: Option<ExecutionCursor>,
     /// How many at most.
     pub limit: u64,
     /// How many to pass over.
     pub offset: u64,
+}
+
+/// Where an execution stands among all: it says so even when the execution is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ExecutionCursor {
+    /// When it was recorded.
+    pub created_at: Timestamp,
+    /// Its id.
+    pub id: ExecutionId,
 }
 
 /// A page and how many there are in all.
@@ -35,7 +44,39 @@ pub struct Page<T> {
     /// The rows.
     pub items: Vec<T>,
     /// How many match in all.
-    pub total: u64,
+    pub total: Total,
+}
+
+/// How many rows match. Nobody pages to the ten-thousandth, and to count millions would cost more than the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Total {
+    /// How many: no more than `Total::MOST`.
+    pub count: u64,
+    /// Whether there are no more than that.
+    pub is_exact: bool,
+}
+
+impl Total {
+    /// The most that are counted.
+    pub const MOST: u64 = 10_000;
+
+    /// Of so many rows, counted up to one past the most.
+    pub fn of(rows: u64) -> Self {
+        Self { count: rows.min(Self::MOST), is_exact: rows <= Self::MOST }
+    }
+}
+
+/// Which rows of an execution's steps to list, in the order of their last change.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StepFilter {
+    /// In this state.
+    pub status: Option<StepStatus>,
+    /// After the row of this `seq` and path: the cursor.
+    pub after: Option<(i64, StepPath)>,
+    /// How many at most.
+    pub limit: u64,
+    /// How many to pass over.
+    pub offset: u64,
 }
 
 /// Which entries of a log to list, in order.
@@ -73,14 +114,8 @@ pub trait ExecutionReads: Send + Sync + 'static {
     async fn execution_list(&self, filter: &ExecutionFilter) -> StoreResult<Page<Execution>>;
     /// The order of the furthest step that was reached, for each of these executions.
     async fn execution_current_orders(&self, ids: &[ExecutionId]) -> StoreResult<Vec<(ExecutionId, u32)>>;
-    /// The rows of an execution's steps by `seq`; `status` and the page narrow them.
-    async fn step_list(
-        &self,
-        id: ExecutionId,
-        status: Option<StepStatus>,
-        offset: u64,
-        limit: u64,
-    ) -> StoreResult<Page<StepRow>>;
+    /// A page of the rows of an execution's steps, by `seq`.
+    async fn step_list(&self, id: ExecutionId, filter: &StepFilter) -> StoreResult<Page<StepRow>>;
     /// The state of an attempt's row, where it has one.
     async fn attempt_status(&self, attempt: &AttemptKey) -> StoreResult<Option<StepStatus>>;
     /// Entries of an execution's log, in order.

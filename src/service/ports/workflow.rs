@@ -22,6 +22,15 @@ pub struct WorkflowFilter {
     pub offset: u64,
 }
 
+/// Which versions of a workflow to list; newest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct VersionFilter {
+    /// Below this number: the cursor.
+    pub before: Option<i64>,
+    /// How many at most.
+    pub limit: u64,
+}
+
 /// A version to be published, whole. The workflow's name, description and labels are its plan's.
 #[derive(Clone, Debug)]
 pub struct NewVersion {
@@ -56,8 +65,8 @@ pub trait WorkflowStore: Send + Sync + 'static {
     async fn version_publish(&self, new: &[NewVersion]) -> StoreResult<Vec<(Workflow, Version)>>;
     /// One version.
     async fn version_find(&self, workflow: WorkflowId, n: i64) -> StoreResult<Option<Version>>;
-    /// All versions of a workflow, newest first.
-    async fn version_list(&self, workflow: WorkflowId) -> StoreResult<Vec<Version>>;
+    /// A page of the versions of a workflow, newest first.
+    async fn version_list(&self, workflow: WorkflowId, filter: &VersionFilter) -> StoreResult<Page<Version>>;
     /// The steps of a version, or of the draft for none, in order.
     async fn draft_step_list(&self, workflow: WorkflowId, version: Option<i64>) -> StoreResult<Vec<DraftStep>>;
     /// Inserts a step of a draft and marks the workflow as having one; a taken name or order is a `Conflict`.

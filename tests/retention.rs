@@ -1,0 +1,261 @@
+//! How long executions are kept after their end: over both databases, in virtual time.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sea_orm::{ConnectionTrait, Statement};
+use stepwell::engine::{Control, ControlRow, ExecutionStatus, LogLevel};
+use stepwell::expr::{Timestamp, Value};
+use stepwell::ids::{ExecutionId, PartitionId};
+use stepwell::runtime::{Retention, Sweeper};
+use stepwell::service::model::{Execution, Parent};
+use stepwell::service::ports::{
+    Clock, Commit, Ended, ExecutionCursor, ExecutionReads, ExecutionStore, Removed, RetentionStore, StoreError,
+    StoreResult,
+};
+use stepwell::store::Database;
+
+use crate::store::{Fresh, each, execution, id, log, step};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const HOUR_US: i64 = 3_600_000_000;
+
+/// A clock that stands still but for what is slept.
+struct Virtual(AtomicI64);
+
+#[async_trait]
+impl Clock for Virtual {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::Relaxed))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.0.fetch_add(i64::try_from(duration.as_micros()).unwrap(), Ordering::Relaxed);
+    }
+}
+
+/// A store that notes what was deleted, and that fails once after so many statements that write.
+struct Watched {
+    database: Arc<Database>,
+    removed: Mutex<Vec<Removed>>,
+    left: AtomicU64,
+}
+
+impl Watched {
+    fn over(fresh: &Fresh, left: u64) -> Self {
+        Self { database: fresh.database.clone(), removed: Mutex::default(), left: AtomicU64::new(left) }
+    }
+
+    fn write(&self) -> StoreResult<()> {
+        match self.left.fetch_sub(1, Ordering::Relaxed) {
+            0 => Err(StoreError::Unavailable("it went away".to_owned())),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl RetentionStore for Watched {
+    async fn ended_list(
+        &self,
+        status: ExecutionStatus,
+        after: Option<ExecutionCursor>,
+        before: Timestamp,
+        limit: u64,
+    ) -> StoreResult<Vec<Ended>> {
+        self.database.ended_list(status, after, before, limit).await
+    }
+
+    async fn executions_empty(&self, ids: &[ExecutionId]) -> StoreResult<()> {
+        self.write()?;
+        self.database.executions_empty(ids).await
+    }
+
+    async fn remains_delete(&self, ids: &[ExecutionId], most: u64) -> StoreResult<Option<Removed>> {
+        self.write()?;
+        let removed = self.database.remains_delete(ids, most).await?;
+        self.removed.lock().unwrap().extend(removed);
+        Ok(removed)
+    }
+
+    async fn executions_delete(&self, ids: &[ExecutionId]) -> StoreResult<Removed> {
+        self.write()?;
+        let removed = self.database.executions_delete(ids).await?;
+        self.removed.lock().unwrap().push(removed);
+        Ok(removed)
+    }
+}
+
+fn both(after: Duration) -> Retention {
+    Retention { completed: Some(after), failed: Some(after), keys: HOUR }
+}
+
+/// Sweeps at a moment, so many hours after the executions ended.
+async fn sweep(store: &dyn RetentionStore, retention: &Retention, hours: i64) -> StoreResult<()> {
+    let clock = Virtual(AtomicI64::new(hours * HOUR_US));
+    let owns = |_: PartitionId| true;
+    Sweeper { store, clock: &clock, retention, owns: &owns }.sweep().await
+}
+
+fn ended(n: u32, status: ExecutionStatus) -> Execution {
+    Execution { status, completed_at: Some(Timestamp(5_000)), ..execution(n) }
+}
+
+/// An execution with a step, an entry of a log and a control.
+async fn insert(fresh: &Fresh, starts: Vec<Execution>) {
+    let ids: Vec<ExecutionId> = starts.iter().map(|start| start.id).collect();
+    let control = |execution| {
+        let control = Control::Cancel { reason: "enough".into(), undo: true };
+        ControlRow { execution, seq: 9, control, at: Timestamp(7) }
+    };
+    let commit = Commit {
+        starts,
+        steps: ids.iter().map(|id| step(*id, "a", 1, 2)).collect(),
+        logs: ids.iter().map(|id| (*id, log(LogLevel::Info, "told"))).collect(),
+        controls: ids.iter().map(|id| control(*id)).collect(),
+        ..Commit::default()
+    };
+    fresh.commit(commit).await.unwrap();
+}
+
+/// Which of the first executions are there, and how many rows hang on them all.
+async fn there(fresh: &Fresh, of: u32) -> (Vec<u32>, [i64; 3]) {
+    let mut kept = Vec::new();
+    for n in 1..=of {
+        if fresh.database.execution_find(id(n)).await.unwrap().is_some() {
+            kept.push(n);
+        }
+    }
+    let steps = fresh.count("step_executions").await;
+    (kept, [steps, fresh.count("execution_logs").await, fresh.count("execution_controls").await])
+}
+
+#[tokio::test]
+async fn what_ended_is_deleted_with_all_of_its_rows_when_its_time_is_up() {
+    each(|fresh| async move {
+        let starts = vec![
+            ended(1, ExecutionStatus::Completed),
+            ended(2, ExecutionStatus::Failed),
+            ended(3, ExecutionStatus::Cancelled),
+            execution(4),
+            Execution { completed_at: Some(Timestamp(2 * HOUR_US)), ..ended(5, ExecutionStatus::Completed) },
+        ];
+        insert(&fresh, starts).await;
+        sweep(&*fresh.database, &Retention::default(), 1_000_000).await.unwrap();
+        assert_eq!(there(&fresh, 5).await, (vec![1, 2, 3, 4, 5], [5, 5, 5]), "nothing goes where nothing is said");
+        sweep(&*fresh.database, &both(2 * HOUR), 1).await.unwrap();
+        assert_eq!(there(&fresh, 5).await.0, [1, 2, 3, 4, 5], "nothing goes before its time");
+        let completed = Retention { completed: Some(HOUR), ..Retention::default() };
+        sweep(&*fresh.database, &completed, 2).await.unwrap();
+        assert_eq!(there(&fresh, 5).await, (vec![2, 3, 4, 5], [4, 4, 4]), "each state has its own time");
+        sweep(&*fresh.database, &both(HOUR), 2).await.unwrap();
+        assert_eq!(there(&fresh, 5).await, (vec![4, 5], [2, 2, 2]), "what runs stays, and what ended a moment ago");
+        sweep(&*fresh.database, &both(HOUR), 4).await.unwrap();
+        assert_eq!(there(&fresh, 5).await, (vec![4], [1, 1, 1]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_outlives_the_data_of_its_execution() {
+    each(|fresh| async move {
+        let keyed = Execution {
+            idempotency_key: Some("k".to_owned()),
+            request_hash: Some("hash".into()),
+            output: Some(Value::Int(7)),
+            ..ended(1, ExecutionStatus::Completed)
+        };
+        insert(&fresh, vec![keyed.clone()]).await;
+        for _ in 0..2 {
+            sweep(&*fresh.database, &both(HOUR), 2).await.unwrap();
+            let left = fresh.database.execution_find(id(1)).await.unwrap().unwrap();
+            assert!(left.is_emptied());
+            assert_eq!((left.status, left.output, left.request_hash), (keyed.status, None, Some("hash".into())));
+            assert_eq!(there(&fresh, 1).await, (vec![1], [0, 0, 0]));
+        }
+        let again = Execution { idempotency_key: Some("k".to_owned()), ..execution(2) };
+        let committed = fresh.commit(Commit { starts: vec![again.clone()], ..Commit::default() }).await.unwrap();
+        assert_eq!(committed.existing.iter().map(|(_, there)| there.id).collect::<Vec<_>>(), [id(1)]);
+        sweep(&*fresh.database, &both(HOUR), 3).await.unwrap();
+        assert_eq!(there(&fresh, 2).await.0, vec![0_u32; 0], "the key's time is up");
+        let committed = fresh.commit(Commit { starts: vec![again], ..Commit::default() }).await.unwrap();
+        assert_eq!(committed.existing, []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_child_stays_while_its_parent_may_ask_for_it() {
+    each(|fresh| async move {
+        let parent = Parent { execution: id(1), path: stepwell::ids::StepPath::new("call"), attempt: 1, depth: 1 };
+        let child = Execution { parent: Some(parent), ..ended(2, ExecutionStatus::Completed) };
+        insert(&fresh, vec![execution(1), child]).await;
+        sweep(&*fresh.database, &both(HOUR), 9).await.unwrap();
+        assert_eq!(there(&fresh, 2).await, (vec![1, 2], [2, 2, 2]));
+        let end = crate::store::update(id(1), 5, ExecutionStatus::Completed);
+        fresh.commit(Commit { executions: vec![end], ..Commit::default() }).await.unwrap();
+        sweep(&*fresh.database, &both(HOUR), 9).await.unwrap();
+        assert_eq!(there(&fresh, 2).await, (vec![], [0, 0, 0]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_large_one_goes_a_few_rows_at_a_time_and_on_after_an_interruption() {
+    each(|fresh| async move {
+        let steps = (0..1_200).map(|n| step(id(1), &format!("each[{n}]"), 1, n + 2)).collect();
+        let logs = (0..1_200).map(|_| (id(1), log(LogLevel::Info, "told"))).collect();
+        let starts = vec![ended(1, ExecutionStatus::Failed)];
+        fresh.commit(Commit { starts, steps, logs, ..Commit::default() }).await.unwrap();
+        // Emptied, and two statements of five hundred rows.
+        let interrupted = Watched::over(&fresh, 3);
+        sweep(&interrupted, &both(HOUR), 2).await.unwrap_err();
+        assert_eq!(there(&fresh, 1).await, (vec![1], [200, 1_200, 0]));
+        assert!(fresh.database.execution_find(id(1)).await.unwrap().unwrap().is_emptied(), "so that nobody retries it");
+        let rest = Watched::over(&fresh, 100);
+        sweep(&rest, &both(HOUR), 2).await.unwrap();
+        assert_eq!(there(&fresh, 1).await, (vec![], [0, 0, 0]));
+        let removed = rest.removed.into_inner().unwrap();
+        let told: Vec<_> = removed.iter().map(|removed| (removed.what, removed.rows)).collect();
+        assert_eq!(told, [("steps", 200), ("logs", 500), ("logs", 500), ("logs", 200), ("executions", 1)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_came_back_to_life_meanwhile_keeps_its_rows() {
+    each(|fresh| async move {
+        insert(&fresh, vec![execution(1)]).await;
+        let ids = [id(1)];
+        fresh.database.executions_empty(&ids).await.unwrap();
+        assert_eq!(fresh.database.remains_delete(&ids, 10).await.unwrap(), None);
+        assert_eq!(fresh.database.executions_delete(&ids).await.unwrap().rows, 0);
+        let there = fresh.database.histories(&ids).await.unwrap();
+        assert_eq!((there[0].execution.input.clone(), there[0].steps.len()), (execution(1).input, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_space_of_what_was_deleted_is_used_again() {
+    each(|fresh| async move {
+        if fresh.database.kind() != "sqlite" {
+            return;
+        }
+        let mut sizes = Vec::new();
+        for round in 0..6 {
+            let starts: Vec<_> = (0..200).map(|n| ended(round * 200 + n + 1, ExecutionStatus::Completed)).collect();
+            insert(&fresh, starts).await;
+            sweep(&*fresh.database, &both(HOUR), 2).await.unwrap();
+            assert_eq!(fresh.count("workflow_executions").await, 0);
+            let raw = fresh.raw().await;
+            let pages = Statement::from_string(raw.get_database_backend(), "PRAGMA page_count");
+            let pages: i64 = raw.query_one_raw(pages).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+            sizes.push(pages);
+        }
+        assert!(sizes[5] <= sizes[1] + sizes[1] / 10, "the file grows: {sizes:?}");
+    })
+    .await;
+}
