@@ -31,8 +31,7 @@ pub struct ExecutionId(pub Uuid);
 impl ExecutionId {
     /// The partition that owns this execution: a hash of the id, the same in every process.
     pub fn partition(self) -> PartitionId {
-        let digest = Sha256::digest(self.0.as_bytes());
-        PartitionId(u16::from_be_bytes([digest[0], digest[1]]) % PARTITIONS)
+        PartitionId::of_bytes(self.0.as_bytes())
     }
 
     /// The id of the child that the step at `path` starts: a function of both, so that starting it twice starts one. It falls
@@ -73,6 +72,17 @@ impl PartitionId {
     /// Every partition, in order.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..PARTITIONS).map(Self)
+    }
+
+    /// The partition whose owner decides for a name of this kind, where one has to decide: a hash of both, the same in every
+    /// process.
+    pub fn of_name(kind: &str, name: &str) -> Self {
+        Self::of_bytes(format!("{kind}:{name}").as_bytes())
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Self {
+        let digest = Sha256::digest(bytes);
+        Self(u16::from_be_bytes([digest[0], digest[1]]) % PARTITIONS)
     }
 }
 

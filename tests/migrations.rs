@@ -41,6 +41,7 @@ async fn an_empty_database_gets_every_table_and_a_second_start_changes_nothing()
             "event_deliveries",
             "event_listeners",
             "task_types",
+            "inbox",
         ];
         for table in tables {
             assert!(manager.has_table(table).await.unwrap(), "{table}");

@@ -115,6 +115,8 @@ async fn a_stale_epoch_writes_nothing_and_the_other_partitions_rows_are_written(
                 .to_vec(),
             deliveries: Vec::new(),
             caches: Vec::new(),
+            settled: Vec::new(),
+            grants: Vec::new(),
         };
         let committed = fresh.database.commit(&late).await.unwrap();
         assert_eq!(committed.fenced, [lost]);

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use stepwell::engine::{CacheWrite, ExecutionStatus};
+use stepwell::engine::{CacheWrite, ExecutionStatus, Rate};
 use stepwell::expr::{Timestamp, Value};
 use stepwell::service::model::Execution;
 use stepwell::service::ports::{Commit, LimitStore, SlotGroup, Slots};
+use stepwell::service::rate::RateTaken;
 
 use crate::store::{Fresh, each, execution, id, update};
 
@@ -119,14 +120,19 @@ async fn an_output_is_kept_with_its_step_until_it_expires() {
     .await;
 }
 
-#[tokio::test]
-async fn the_times_of_a_limit_are_replaced_whole() {
+#[tokio::test(flavor = "multi_thread")]
+async fn all_who_take_from_a_limit_at_once_get_no_more_than_its_count() {
     each(|fresh| async move {
-        assert_eq!(fresh.database.rate_find("calls").await.unwrap(), []);
-        for times in [[1, 2].map(Timestamp), [2, 9].map(Timestamp)] {
-            fresh.database.rate_save("calls", &times).await.unwrap();
-            assert_eq!(fresh.database.rate_find("calls").await.unwrap(), times);
-        }
+        let rate = Rate { name: "calls".into(), count: 10, per_ms: 3_600_000 };
+        let takers = (0..8).map(|_| {
+            let (database, rate) = (fresh.database.clone(), rate.clone());
+            tokio::spawn(async move { database.rate_take(&rate, 3, Timestamp(1_000)).await.unwrap() })
+        });
+        let taken = futures::future::join_all(takers.collect::<Vec<_>>()).await;
+        let taken: Vec<RateTaken> = taken.into_iter().map(Result::unwrap).collect();
+        assert_eq!(taken.iter().map(|taken| taken.granted).sum::<usize>(), 10, "{taken:?}");
+        let other = Rate { name: "others".into(), ..rate };
+        assert_eq!(fresh.database.rate_take(&other, 3, Timestamp(1_000)).await.unwrap().granted, 3);
     })
     .await;
 }

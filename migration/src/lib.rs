@@ -19,6 +19,7 @@ mod m0004_waits;
 mod m0005_events;
 mod m0006_limits;
 mod m0007_nodes;
+mod m0008_inbox;
 mod m0009_task_types;
 mod m0010_fused;
 mod m0011_lists;
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_events::Migration),
             Box::new(m0006_limits::Migration),
             Box::new(m0007_nodes::Migration),
+            Box::new(m0008_inbox::Migration),
             Box::new(m0009_task_types::Migration),
             Box::new(m0010_fused::Migration),
             Box::new(m0011_lists::Migration),

@@ -1,6 +1,9 @@
 //! What can happen to an execution.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::expr::{Timestamp, Value};
 use crate::ids::{Attempt, StepPath};
@@ -8,7 +11,8 @@ use crate::ids::{Attempt, StepPath};
 use super::{Control, LogEntry, StepError};
 
 /// Something that happened. Time comes beside it, as an argument of `advance`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// The start is due.
     Started,
@@ -61,7 +65,7 @@ impl From<Control> for Event {
 }
 
 /// How an attempt ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The step.
     pub path: StepPath,
@@ -76,7 +80,8 @@ pub struct Outcome {
 }
 
 /// Why an event was not applied. The state is as it was.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// An attempt that is no longer the step's current one, or a step that is not running.
     #[error("attempt {attempt} of `{path}` is superseded")]
@@ -98,5 +103,5 @@ pub enum Refusal {
     Compensated,
     /// The execution's state does not allow the event.
     #[error("{what} is not possible while the execution is {state}; it is possible while it is {allowed}")]
-    Illegal { what: &'static str, state: super::ExecutionStatus, allowed: &'static str },
+    Illegal { what: Cow<'static, str>, state: super::ExecutionStatus, allowed: Cow<'static, str> },
 }

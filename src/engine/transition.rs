@@ -51,8 +51,7 @@ pub fn advance(plan: &Plan, state: &mut ExecutionState, event: Event, now: Times
         }
         (Pending, Event::Reject { error }) => machine.reject(*error),
         (Failed, Event::Retry) if machine.state.started_at.is_none() => {
-            let what = "a retry of what never started";
-            return Err(Refusal::Illegal { what, state: status, allowed: "failed after its start" });
+            return Err(illegal("a retry of what never started", status, "failed after its start"));
         }
         (Failed, Event::Retry) if machine.state.unwound => return Err(Refusal::Compensated),
         (Failed, Event::Retry) => machine.retry_by_hand(),
@@ -65,9 +64,13 @@ pub fn advance(plan: &Plan, state: &mut ExecutionState, event: Event, now: Times
     Ok(machine.effects)
 }
 
+fn illegal(what: &'static str, state: ExecutionStatus, allowed: &'static str) -> Refusal {
+    Refusal::Illegal { what: what.into(), state, allowed: allowed.into() }
+}
+
 /// Why an event has no place in a state.
 fn refusal(state: ExecutionStatus, event: Event) -> Refusal {
-    let illegal = |what, allowed| Refusal::Illegal { what, state, allowed };
+    let illegal = |what, allowed| illegal(what, state, allowed);
     match event {
         Event::Outcome(outcome) => Refusal::Superseded { path: outcome.path, attempt: outcome.attempt },
         Event::Running { path, attempt, .. } | Event::Lost { path, attempt } | Event::Woken { path, attempt } => {

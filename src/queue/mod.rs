@@ -7,4 +7,4 @@ mod local;
 mod redis;
 
 pub use local::LocalQueue;
-pub use redis::{RedisLeases, RedisOptions, RedisQueue, RedisSource};
+pub use redis::{RedisLeases, RedisNudges, RedisOptions, RedisQueue, RedisSource};

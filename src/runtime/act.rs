@@ -200,8 +200,8 @@ fn answer(turn: &mut Turn, rows: &super::commit::Rows) {
                 let _ = answer.send(Ok(Started::New(execution)));
             }
         }
-        Cause::Control { answer, refused } => {
-            let _ = answer.send(refused.map_or(Ok(()), |refusal| Err(refusal.into())));
+        Cause::Control { answer, verdict } => {
+            let _ = answer.send(verdict);
         }
         other => turn.cause = other,
     }

@@ -41,6 +41,8 @@ impl Rows {
         self.commit.logs.extend(std::mem::take(logs).into_iter().map(|entry| (turn.execution, entry)));
         self.commit.controls.append(controls);
         self.commit.deliveries.extend(turn.delivery.take());
+        self.commit.settled.extend(turn.settled.take());
+        self.commit.grants.extend(turn.grant.take().map(|grant| (turn.execution, grant)));
         self.commit.caches.extend(caches.drain(..).map(|write| (turn.execution, write)));
         self.lease(turn.partition, turn.epoch);
     }
@@ -78,8 +80,8 @@ impl Rows {
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        let Commit { starts, executions, steps, logs, controls, .. } = &self.commit;
-        starts.len() + executions.len() + steps.len() + logs.len() + controls.len()
+        let Commit { starts, executions, steps, logs, controls, settled, .. } = &self.commit;
+        starts.len() + executions.len() + steps.len() + logs.len() + controls.len() + settled.len()
     }
 
     /// An execution that was started in this commit, as it is recorded.
@@ -102,7 +104,8 @@ impl Rows {
 
     /// The rows of one execution.
     pub fn of(&self, id: ExecutionId) -> Self {
-        let Commit { leases, starts, executions, steps, logs, controls, deliveries, caches } = &self.commit;
+        let Commit { leases, starts, executions, steps, logs, controls, deliveries, caches, settled, grants } =
+            &self.commit;
         let partition = id.partition();
         let commit = Commit {
             leases: leases.iter().filter(|(lease, _)| *lease == partition).copied().collect(),
@@ -113,6 +116,8 @@ impl Rows {
             controls: controls.iter().filter(|row| row.execution == id).cloned().collect(),
             deliveries: deliveries.iter().filter(|delivery| delivery.execution == id).cloned().collect(),
             caches: caches.iter().filter(|(of, _)| *of == id).cloned().collect(),
+            settled: settled.iter().filter(|settled| settled.execution == Some(id)).cloned().collect(),
+            grants: grants.iter().filter(|(of, _)| *of == id).copied().collect(),
         };
         let starts = commit.starts.first().map(|start| (start.id, 0)).into_iter().collect();
         let executions = commit.executions.first().map(|update| (update.id, 0)).into_iter().collect();

@@ -144,6 +144,10 @@ impl Committer {
             let lost: Vec<Turn> = turns.extract_if(.., |turn| committed.fenced.contains(&turn.partition)).collect();
             lost.into_iter().for_each(|turn| self.undo(turn));
         }
+        if !committed.stale.is_empty() {
+            let stale: Vec<Turn> = turns.extract_if(.., |turn| committed.stale.contains(&turn.execution)).collect();
+            self.read_again(stale);
+        }
         let mut refused = IdMap::default();
         if !committed.existing.is_empty() {
             (turns, refused) = self.drop_refused(turns, committed.existing);
@@ -285,7 +289,7 @@ impl Committer {
             Cause::Start(_) | Cause::Control { .. } | Cause::Own => None,
         };
         if let Some(what) = what.filter(|_| feed) {
-            self.shared.send(shard, Inbound::Apply { id: execution, job: Job { what, permit } });
+            self.shared.send(shard, Inbound::Apply { id: execution, job: Job { permit, ..Job::own(what) } });
         }
     }
 

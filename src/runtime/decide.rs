@@ -8,10 +8,10 @@ use crate::engine::{
 use crate::expr::{Timestamp, Value};
 use crate::ids::ExecutionId;
 use crate::plan::DEFAULT_KEEP_MS;
+use crate::service::inbox::OpenedWait;
 use crate::service::model::Parent;
 use crate::service::ports::{Delivered, Task};
 
-use super::events::Opened;
 use super::gate::Gated;
 use super::live::Live;
 use super::message::{Cause, ChildRequest, Ending, Job, StartJob, Turn, What};
@@ -20,16 +20,16 @@ use super::timers::earlier;
 impl Live {
     /// Applies a job. None where nothing follows from it.
     pub fn decide(&mut self, job: Job, now: Timestamp) -> Option<Turn> {
-        let Job { what, permit } = job;
+        let Job { what, permit, grant, received } = job;
         let mut delivery = None;
         let (event, cause) = match what {
             What::Outcome(delivered) => (outcome_event(&delivered, now), Cause::Outcome(delivered)),
-            What::Control { event, answer } => (event, Cause::Control { answer, refused: None }),
+            What::Control { event, answer } => (event, Cause::Control { answer, verdict: Ok(()) }),
             What::Event(event @ Event::Lost { .. }) => (event.clone(), Cause::Lost(event)),
             What::Event(event) => (event, Cause::Own),
             What::Offer(offer) => {
                 delivery = offer.delivery;
-                (offer.event, Cause::Control { answer: offer.answer, refused: None })
+                (offer.event, Cause::Control { answer: offer.answer, verdict: Ok(()) })
             }
             What::Ask { event, answer } => {
                 let _ = answer.send(self.state.takes_event(&self.plan, &event.name, &event.data));
@@ -43,7 +43,7 @@ impl Live {
             (Ok(effects), cause) => (effects, cause),
             // The state that refuses is not committed yet: neither the answer nor the acknowledgement may overtake it.
             (Err(refusal), Cause::Control { answer, .. }) => {
-                (Effects::default(), Cause::Control { answer, refused: Some(refusal) })
+                (Effects::default(), Cause::Control { answer, verdict: Err(refusal.into()) })
             }
             (Err(_), cause @ Cause::Outcome(_)) => {
                 metrics::counter!("stepwell_outcomes_superseded_total").increment(1);
@@ -59,7 +59,12 @@ impl Live {
         }
         // What it has taken before is written already.
         let delivery = delivery.filter(|_| !effects.controls.is_empty());
-        Some(Turn { permit, delivery, ..self.turn(effects, cause) })
+        let grant = grant.filter(|_| !is_nothing(&effects));
+        let settled = match (&cause, received) {
+            (Cause::Control { verdict, .. }, Some(received)) => Some(received.settled(self.id, verdict)),
+            _ => None,
+        };
+        Some(Turn { permit, delivery, grant, settled, ..self.turn(effects, cause) })
     }
 
     /// Applies the start, before its row is written: the start and the first steps are one commit.
@@ -98,32 +103,22 @@ impl Live {
             self.started_at = update.started_at.or(self.started_at);
         }
         Turn {
-            execution: self.id,
-            partition: self.partition,
-            epoch: self.epoch,
-            workflow: self.workflow.clone(),
-            shard: 0,
-            ticket: 0,
-            start: None,
             bytes: effects.steps.iter().map(row_bytes).sum::<usize>() + effects.logs.len() * 128,
             tasks,
             gated,
-            resend: Vec::new(),
             slot: self.slot.clone().filter(|_| effects.ended),
             children: children.into_iter().map(|start| self.child_request(start, false)).collect(),
             opened: std::mem::take(&mut effects.waits).into_iter().map(|wait| self.opened(wait)).collect(),
-            delivery: None,
             ending,
             effects,
-            cause,
-            permit: None,
+            ..Turn::bare(self.id, self.epoch, self.workflow.clone(), cause)
         }
     }
 
     /// A wait that was opened, as the post is told of it.
-    fn opened(&self, wait: EventWait) -> Opened {
+    fn opened(&self, wait: EventWait) -> OpenedWait {
         let keep_ms = self.plan.keep_ms.unwrap_or(DEFAULT_KEEP_MS);
-        Opened { execution: self.id, workflow: self.workflow_id, event: wait.event, keep_ms }
+        OpenedWait { execution: self.id, workflow: self.workflow_id, event: wait.event, keep_ms }
     }
 
     /// A child to start or look after.

@@ -9,12 +9,12 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::{ChildStart, Event, ExecutionStatus, MAX_DEPTH, Outcome, StepError, code, concurrency_key};
-use crate::expr::Value;
+use crate::expr::{Timestamp, Value};
 use crate::ids::{ExecutionId, WorkflowId};
 use crate::plan::{Plan, PlanHash};
 use crate::service::model::{Execution, Parent, WorkflowStatus};
 use crate::service::ports::{RuntimeError, Started, StoreResult};
-use crate::service::{Admission, FieldError};
+use crate::service::{Admission, FRESH_MS, FieldError};
 
 use super::backoff::Backoff;
 use super::decide::child_outcome;
@@ -210,7 +210,8 @@ type Key = (Arc<str>, Option<i64>);
 
 #[derive(Default)]
 struct Kept {
-    versions: HashMap<Key, Arc<Version>>,
+    /// And when each was last known to be the right one.
+    versions: HashMap<Key, (Arc<Version>, Timestamp)>,
     /// Counts changes: what was read before one is not kept after it.
     changes: u64,
 }
@@ -226,29 +227,50 @@ impl Versions {
     /// The version that a child runs, or why there is none.
     async fn find(&self, shared: &Shared, child: &ChildStart) -> StoreResult<Result<Arc<Version>, String>> {
         let key = (child.workflow.clone(), child.version);
-        let changes = {
+        let now = shared.now();
+        let (kept, changes) = {
             let kept = self.lock();
-            if let Some(version) = kept.versions.get(&key) {
-                return Ok(Ok(version.clone()));
-            }
-            kept.changes
+            (kept.versions.get(&key).cloned(), kept.changes)
         };
-        let found = read(shared, child).await?;
-        if let Ok(version) = &found {
-            let mut kept = self.lock();
-            if kept.versions.len() >= MAX_KEPT {
-                kept.versions.clear();
+        if let Some((version, at)) = kept {
+            // Another node may have published since.
+            if at.plus_ms(FRESH_MS) > now {
+                return Ok(Ok(version));
             }
-            if kept.changes == changes {
-                kept.versions.insert(key, version.clone());
+            if is_right(shared, child, &version).await? {
+                self.keep(key, &version, changes, now);
+                return Ok(Ok(version));
             }
         }
+        let found = read(shared, child).await?;
+        if let Ok(version) = &found {
+            self.keep(key, version, changes, now);
+        }
         Ok(found)
+    }
+
+    fn keep(&self, key: Key, version: &Arc<Version>, changes: u64, now: Timestamp) {
+        let mut kept = self.lock();
+        if kept.versions.len() >= MAX_KEPT {
+            kept.versions.clear();
+        }
+        if kept.changes == changes {
+            kept.versions.insert(key, (version.clone(), now));
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a version that was read is still the one that a child runs.
+async fn is_right(shared: &Shared, child: &ChildStart, version: &Version) -> StoreResult<bool> {
+    let found = shared.ports.store.workflow_find_by_name(&child.workflow).await?;
+    Ok(found.is_some_and(|workflow| {
+        let n = child.version.or(workflow.active_version);
+        workflow.id == version.workflow && workflow.status != WorkflowStatus::Inactive && n == Some(version.n)
+    }))
 }
 
 async fn read(shared: &Shared, child: &ChildStart) -> StoreResult<Result<Arc<Version>, String>> {

@@ -1,8 +1,8 @@
 //! What stands between a step and the queue, where the step says so: outputs that are kept, and limits on how often.
 //!
 //! Invariant: what waits here is derived from the rows again by whoever recovers, and what was stopped while it waited is
-//! never dispatched. Never more than a limit's count go out within its time, over restarts too: the times are written
-//! before the tasks are handed on.
+//! never dispatched. Never more than a limit's count go out within its time, over restarts and from all processes together:
+//! the times are the database's, and written before the tasks are handed on.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -95,40 +95,25 @@ impl Entrance {
     }
 }
 
-/// The dispatches under a limit.
+/// What waits under a limit.
 #[derive(Default)]
 struct Window {
-    /// The times of the last, oldest first.
-    times: VecDeque<Timestamp>,
-    /// Whether the times of before this process are among them.
-    known: bool,
     waiting: VecDeque<(Gated, Rate)>,
-    /// Not before this moment: the database was away.
+    /// Not before this moment: no more may go, or the database was away.
     not_before: Option<Timestamp>,
 }
 
 impl Window {
-    /// When one more may go.
-    fn free_at(&self, rate: &Rate) -> Option<Timestamp> {
-        let count = usize::try_from(rate.count).unwrap_or(usize::MAX).max(1);
-        let oldest = self.times.len().checked_sub(count)?;
-        self.times.get(oldest).map(|at| at.plus_ms(rate.per_ms))
-    }
-
-    /// When the next of those that wait may go.
+    /// When the next of those that wait may go, as far as is known here.
     fn next(&self) -> Option<Timestamp> {
-        let (_, rate) = self.waiting.front()?;
-        let free = self.free_at(rate).unwrap_or(Timestamp(i64::MIN));
-        Some(free.max(self.not_before.unwrap_or(free)))
+        self.waiting.front()?;
+        Some(self.not_before.unwrap_or(Timestamp(i64::MIN)))
     }
 
-    fn note(&mut self, rate: &Rate, now: Timestamp) {
-        self.times.push_back(now);
-        // As many as the largest count among those that wait needs; a smaller one looks at the last of them.
-        let most = self.waiting.iter().map(|(_, rate)| rate.count).max().unwrap_or(0).max(rate.count);
-        while self.times.len() > usize::try_from(most).unwrap_or(usize::MAX) {
-            self.times.pop_front();
-        }
+    /// The rule of the first that waits, and how many in a row wait under it.
+    fn first(&self) -> Option<(Rate, usize)> {
+        let (_, rate) = self.waiting.front()?;
+        Some((rate.clone(), self.waiting.iter().take_while(|(_, other)| other == rate).count()))
     }
 }
 
@@ -211,52 +196,33 @@ impl Gate {
 
     /// Lets go what may go now.
     async fn release(&mut self) {
-        let names: Vec<Arc<str>> = self.windows.keys().cloned().collect();
+        let now = self.shared.now();
+        let due = |window: &Window| window.next().is_some_and(|next| next <= now);
+        let names: Vec<Arc<str>> =
+            self.windows.iter().filter(|(_, window)| due(window)).map(|(name, _)| name.clone()).collect();
         for name in names {
-            self.learn(&name).await;
-            let now = self.shared.now();
-            let Some(window) = self.windows.get_mut(&name) else { continue };
-            let mut released = Vec::new();
-            while window.next().is_some_and(|next| next <= now)
-                && let Some((gated, rate)) = window.waiting.pop_front()
-            {
-                if self.shared.gate.inside().contains(&gated.key()) {
-                    window.note(&rate, now);
-                    released.push((gated, rate));
-                }
-            }
-            if !released.is_empty() {
-                self.hand_on(&name, released, now).await;
-            }
+            let released = self.take(&name).await;
+            self.dispatch(released).await;
         }
+        self.windows.retain(|_, window| !window.waiting.is_empty());
     }
 
-    /// Reads the times of before this process.
-    async fn learn(&mut self, name: &Arc<str>) {
-        let Some(window) = self.windows.get_mut(name).filter(|window| !window.known) else { return };
-        match self.shared.ports.store.rate_find(name).await {
-            Ok(times) => {
-                window.times = times.into();
-                (window.known, window.not_before) = (true, None);
+    /// Takes from a limit what it gives now. That they go is written before they do: what can't be written waits.
+    async fn take(&mut self, name: &Arc<str>) -> Vec<Gated> {
+        let Some(window) = self.windows.get_mut(name) else { return Vec::new() };
+        // What was stopped while it waited takes no turn.
+        window.waiting.retain(|(gated, _)| self.shared.gate.holds(&gated.key()));
+        let Some((rate, wanted)) = window.first() else { return Vec::new() };
+        let now = self.shared.now();
+        match self.shared.ports.store.rate_take(&rate, wanted, now).await {
+            Ok(taken) => {
+                window.not_before = taken.next;
+                window.waiting.drain(..taken.granted.min(wanted)).map(|(gated, _)| gated).collect()
             }
             Err(error) => {
                 tracing::warn!(%error, limit = %name, "a rate limit can't be read; its tasks wait");
-                window.not_before = Some(later(self.shared.now(), RETRY));
-            }
-        }
-    }
-
-    /// Writes down that these go now, and then lets them go; what can't be written waits.
-    async fn hand_on(&mut self, name: &Arc<str>, released: Vec<(Gated, Rate)>, now: Timestamp) {
-        let Some(window) = self.windows.get_mut(name) else { return };
-        let times: Vec<Timestamp> = window.times.iter().copied().collect();
-        match self.shared.ports.store.rate_save(name, &times).await {
-            Ok(()) => self.dispatch(released.into_iter().map(|(gated, _)| gated).collect()).await,
-            Err(error) => {
-                tracing::warn!(%error, limit = %name, "a rate limit can't be written; its tasks wait");
-                // Their times stay: it is not known whether they were written.
-                released.into_iter().rev().for_each(|gated| window.waiting.push_front(gated));
                 window.not_before = Some(later(now, RETRY));
+                Vec::new()
             }
         }
     }

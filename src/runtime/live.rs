@@ -7,7 +7,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::engine::{ExecutionState, Start};
 use crate::expr::Timestamp;
-use crate::ids::{Epoch, ExecutionId, PartitionId, WorkflowId};
+use crate::ids::{Epoch, ExecutionId, WorkflowId};
 use crate::plan::Plan;
 use crate::service::model::{Execution, Parent};
 
@@ -17,7 +17,6 @@ use super::slots::SlotOf;
 /// An execution in memory. Its shard owns it.
 pub(super) struct Live {
     pub id: ExecutionId,
-    pub partition: PartitionId,
     /// The epoch of the partition under which it is here.
     pub epoch: Epoch,
     pub workflow: Arc<str>,
@@ -70,7 +69,6 @@ impl Live {
     ) -> Self {
         Self {
             id: execution.id,
-            partition: execution.id.partition(),
             epoch,
             workflow: execution.workflow_name.clone(),
             workflow_id: execution.workflow,

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use crate::engine::{ChildStart, Effects, Event, ExecutionState, Refusal};
+use crate::engine::{ChildStart, Effects, Event, ExecutionState};
 use crate::expr::Timestamp;
 use crate::ids::{Epoch, ExecutionId, PartitionId};
 use crate::plan::Plan;
+use crate::service::inbox::{Grant, MessageId, OpenedWait, Reply, Settled};
 use crate::service::model::{Execution, Parent};
 use crate::service::ports::{AttemptKey, Delivered, DueTimer, RuntimeError, Started, Task};
 use crate::service::waits::{Delivery, SentEvent};
 
-use super::events::Opened;
 use super::gate::Gated;
 use super::recovery::Held;
 use super::slots::SlotOf;
@@ -69,12 +69,38 @@ pub(super) struct Job {
     pub what: What,
     /// Given back when the job is done with; none for what the node tells itself.
     pub permit: Option<OwnedSemaphorePermit>,
+    /// Who let it happen, where somebody has to.
+    pub grant: Option<Grant>,
+    /// The message that asked for it, where another node did.
+    pub received: Option<Received>,
+}
+
+/// A message that another node sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Received {
+    pub id: MessageId,
+    /// Whether somebody waits for the reply.
+    pub awaited: bool,
+}
+
+impl Received {
+    /// The message as one that is done.
+    pub fn settled(self, execution: ExecutionId, verdict: &Result<(), RuntimeError>) -> Settled {
+        let reply = || match verdict {
+            Ok(()) => Reply::Done,
+            Err(RuntimeError::Refused(refusal)) => Reply::Refused(refusal.clone()),
+            Err(RuntimeError::NotFound(_)) => Reply::NotFound,
+            Err(RuntimeError::Unavailable(why)) => Reply::Unable(why.clone()),
+        };
+        let (partition, reply) = (execution.partition(), self.awaited.then(reply));
+        Settled { id: self.id, partition, execution: Some(execution), reply }
+    }
 }
 
 impl Job {
     /// A job of the node's own.
     pub fn own(what: What) -> Self {
-        Self { what, permit: None }
+        Self { what, permit: None, grant: None, received: None }
     }
 
     /// An event of the node's own.
@@ -157,9 +183,13 @@ pub(super) struct Turn {
     pub slot: Option<Arc<SlotOf>>,
     pub children: Vec<ChildRequest>,
     /// Waits for events that were opened.
-    pub opened: Vec<Opened>,
+    pub opened: Vec<OpenedWait>,
     /// The event that a wait took.
     pub delivery: Option<Delivery>,
+    /// Who let it happen, where somebody had to and something follows from it.
+    pub grant: Option<Grant>,
+    /// The message that asked for it: done with this.
+    pub settled: Option<Settled>,
     pub ending: Option<Ending>,
     pub cause: Cause,
     /// The size of its rows, roughly.
@@ -167,12 +197,42 @@ pub(super) struct Turn {
     pub permit: Option<OwnedSemaphorePermit>,
 }
 
+impl Turn {
+    /// A turn of which nothing follows but what its cause says; its shard numbers it.
+    pub fn bare(execution: ExecutionId, epoch: Epoch, workflow: Arc<str>, cause: Cause) -> Self {
+        Self {
+            execution,
+            partition: execution.partition(),
+            epoch,
+            workflow,
+            shard: 0,
+            ticket: 0,
+            start: None,
+            effects: Effects::default(),
+            tasks: Vec::new(),
+            gated: Vec::new(),
+            resend: Vec::new(),
+            slot: None,
+            children: Vec::new(),
+            opened: Vec::new(),
+            delivery: None,
+            grant: None,
+            settled: None,
+            ending: None,
+            cause,
+            bytes: 0,
+            permit: None,
+        }
+    }
+}
+
 /// Why there is a turn: who waits for it, and what is fed again if it comes to nothing.
 pub(super) enum Cause {
     Start(Answer<Started>),
     Control {
         answer: Answer<()>,
-        refused: Option<Refusal>,
+        /// What is answered once it is written.
+        verdict: Result<(), RuntimeError>,
     },
     Outcome(Box<Delivered>),
     /// An event that nothing else would bring back.

@@ -3,9 +3,9 @@
 //! An event goes one way, through four tasks that share nothing but channels:
 //!
 //! ```text
-//! node, inbox, sweep, family ──▶ shard (decides: engine::advance) ──▶ committer (persists) ──▶ act (dispatches, answers)
-//!                                  ▲                                                              │
-//!                                  └────────── children, parents, what is discarded ◀─────────────┘
+//! node, outcomes, inbox, sweep, family ──▶ shard (decides: engine::advance) ──▶ committer (persists) ──▶ act (dispatches, answers)
+//!                                            ▲                                                              │
+//!                                            └────────── children, parents, what is discarded ◀─────────────┘
 //! ```
 //!
 //! A shard owns its live executions: no lock, no read for a step. It runs ahead of the committer, which writes everything
@@ -33,6 +33,8 @@ mod membership;
 mod message;
 mod meters;
 mod node;
+mod outbox;
+mod outcomes;
 mod ownership;
 mod recovery;
 mod retention;
@@ -45,7 +47,7 @@ mod timers;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::service::ports::{Clock, Dispatcher, Entropy, Faults, Store, StoreError};
+use crate::service::ports::{Clock, Dispatcher, Entropy, Faults, Nudges, Store, StoreError};
 
 pub use clock::{SystemClock, SystemEntropy};
 pub use meters::measure_queue;
@@ -119,6 +121,8 @@ pub struct Ports {
     pub queue: Arc<dyn Dispatcher>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What other nodes are told, and tell.
+    pub nudges: Arc<dyn Nudges>,
     /// Fresh ids.
     pub entropy: Arc<dyn Entropy>,
     /// What a simulation does at crash points.

@@ -12,8 +12,9 @@ use tokio_util::task::TaskTracker;
 use crate::engine::{Control, Event};
 use crate::ids::{ExecutionId, PartitionId};
 use crate::plan::Plan;
+use crate::service::inbox::Message;
 use crate::service::model::Execution;
-use crate::service::ports::{CrashPoint, Entropy, Progress, Runtime, RuntimeError, Started, StoreError};
+use crate::service::ports::{CrashPoint, Entropy, Nudge, Progress, Runtime, RuntimeError, Started, StoreError};
 use crate::service::waits::{Delivery, SentEvent};
 
 use super::act::Actor;
@@ -23,15 +24,25 @@ use super::draw::OwnIds;
 use super::events::{Letter, Post};
 use super::family::{self, Versions};
 use super::gate::{Entrance, Gate};
+use super::inbox::Inbox;
 use super::loader::Loader;
 use super::membership::{Membership, Word};
 use super::message::{Inbound, Job, StartJob, What};
+use super::outbox::Outbox;
 use super::ownership::Ownership;
 use super::recovery::Recoveries;
 use super::shard::{Outlets, Shard};
 use super::shared::Shared;
 use super::slots::Desk;
-use super::{Options, Ports, StartError, inbox, retention, sweep};
+use super::{Options, Ports, StartError, outbox, outcomes, retention, sweep};
+
+/// How long another node may take to do what is asked of an execution: longer than it takes until somebody else serves what a
+/// node served that is gone.
+const CONTROL: Duration = Duration::from_secs(10);
+
+/// How long to wait before the first two looks at an execution that another node serves, and the longest between two.
+const FIRST_LOOK: Duration = Duration::from_millis(10);
+const LONGEST_LOOK: Duration = Duration::from_millis(250);
 
 /// A running node. Dropping it is dying: what is not committed is lost, and recovered by the next; `drain` is the way to end.
 pub struct Node {
@@ -53,10 +64,14 @@ impl Node {
         let (gate, gated) = Entrance::new();
         let (slots, asked) = mpsc::unbounded_channel();
         let (post, letters) = mpsc::unbounded_channel();
+        let (outbox, told) = Outbox::new();
         let shared = Arc::new(Shared {
             gate,
             slots,
             post,
+            outbox,
+            knock: Notify::new(),
+            workflow_changes: AtomicU64::new(0),
             ownership: Ownership::new(),
             recoveries: Recoveries::new(),
             audience: Audience::default(),
@@ -72,9 +87,9 @@ impl Node {
             options,
             ports,
         });
-        let (words, told) = mpsc::unbounded_channel();
+        let (words, heard) = mpsc::unbounded_channel();
         let membership = match lease {
-            Some(lease) => Some(Membership::join(shared.clone(), lease, (words.clone(), told)).await?),
+            Some(lease) => Some(Membership::join(shared.clone(), lease, (words.clone(), heard)).await?),
             None => take_all(&shared).await.map(|()| None)?,
         };
         if shared.ports.faults.crash(CrashPoint::AfterTake) {
@@ -85,6 +100,11 @@ impl Node {
         shared.spawn(Gate::new(shared.clone(), gated).run());
         shared.spawn(Desk::new(shared.clone(), asked).run());
         shared.spawn(Post::new(shared.clone(), letters).run());
+        shared.spawn(outbox::run(shared.clone(), told));
+        if lease.is_some() {
+            shared.spawn(Inbox::new(shared.clone()).run());
+            shared.spawn(outbox::hear(shared.clone(), versions.clone()));
+        }
         let node = Arc::new(Self { shared, versions, words });
         if let Some(membership) = membership {
             node.shared.spawn(membership.run());
@@ -141,6 +161,9 @@ impl Node {
         // What was accepted is done with once all of the room is free again: answered, dispatched and acknowledged.
         let all = u32::try_from(self.shared.options.max_in_flight.max(1)).unwrap_or(u32::MAX);
         let _ = self.shared.admission.acquire_many(all).await;
+        while !self.shared.outbox.is_empty() {
+            self.shared.ports.clock.sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// Gives its partitions back, where there are other nodes to take them.
@@ -195,9 +218,8 @@ impl Node {
     }
 
     fn check(&self, id: ExecutionId) -> Result<(), RuntimeError> {
-        let unavailable = |why: &str| Err(RuntimeError::Unavailable(why.to_owned()));
         if self.shared.killed.is_cancelled() {
-            return unavailable("the server is stopping");
+            return Err(stopping());
         }
         if self.shared.ownership.epoch(id.partition()).is_none() {
             return Err(super::shard::moved());
@@ -219,6 +241,7 @@ impl Node {
         tokio::select! {
             biased;
             ended = ended => Ok(ended.is_ok()),
+            ended = self.ended_elsewhere(id) => Ok(ended),
             () = self.shared.killed.cancelled() => Ok(false),
             () = self.shared.ports.clock.sleep(at_most) => Ok(false),
         }
@@ -239,14 +262,47 @@ impl Node {
         }
     }
 
-    async fn answer<T>(&self, answer: oneshot::Receiver<Result<T, RuntimeError>>) -> Result<T, RuntimeError> {
-        let gone = || RuntimeError::Unavailable("the server is stopping".to_owned());
-        tokio::select! {
-            biased;
-            answer = answer => answer.unwrap_or_else(|_| Err(gone())),
-            () = self.shared.killed.cancelled() => Err(gone()),
+    /// Waits for the end of an execution that another node serves, or served a moment ago: nobody here is told of that.
+    async fn ended_elsewhere(&self, id: ExecutionId) -> bool {
+        let (clock, partition) = (&self.shared.ports.clock, id.partition());
+        let mut pause = FIRST_LOOK;
+        let mut seen = self.shared.ownership.epoch(partition);
+        loop {
+            clock.sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_LOOK);
+            let epoch = self.shared.ownership.epoch(partition);
+            if epoch.is_some() && epoch == seen {
+                continue;
+            }
+            match self.shared.ports.store.execution_status(id).await {
+                Ok(Some(status)) if status.is_terminal() => return true,
+                Ok(_) => seen = epoch,
+                Err(error) => tracing::debug!(execution = %id, %error, "an execution can't be looked at; trying again"),
+            }
         }
     }
+
+    /// Asks the node that serves an execution.
+    async fn ask(&self, id: ExecutionId, event: Event) -> Result<(), RuntimeError> {
+        let message = Message::Event { execution: id, event, grant: None };
+        tokio::select! {
+            biased;
+            reply = self.shared.ask(message, CONTROL) => outbox::done(id, reply?),
+            () = self.shared.killed.cancelled() => Err(stopping()),
+        }
+    }
+
+    async fn answer<T>(&self, answer: oneshot::Receiver<Result<T, RuntimeError>>) -> Result<T, RuntimeError> {
+        tokio::select! {
+            biased;
+            answer = answer => answer.unwrap_or_else(|_| Err(stopping())),
+            () = self.shared.killed.cancelled() => Err(stopping()),
+        }
+    }
+}
+
+fn stopping() -> RuntimeError {
+    RuntimeError::Unavailable("the server is stopping".to_owned())
 }
 
 /// Takes every partition, whoever has it.
@@ -283,7 +339,7 @@ fn spawn_all(shared: &Arc<Shared>, versions: &Arc<Versions>, inboxes: Vec<mpsc::
     shared.spawn(Loader::new(shared.clone(), asked).run());
     let (node, versions) = (shared.clone(), versions.clone());
     shared.spawn(async move { family::run(node, versions, requests).await });
-    shared.spawn(inbox::run(shared.clone()));
+    shared.spawn(outcomes::run(shared.clone()));
     shared.spawn(sweep::scan_timers(shared.clone()));
     shared.spawn(sweep::watch_queue(shared.clone()));
     shared.spawn(sweep::expire(shared.clone()));
@@ -294,7 +350,7 @@ fn spawn_all(shared: &Arc<Shared>, versions: &Arc<Versions>, inboxes: Vec<mpsc::
 impl Runtime for Node {
     async fn start(&self, execution: Execution, plan: Arc<Plan>) -> Result<Started, RuntimeError> {
         if self.shared.draining.load(Ordering::Acquire) {
-            return Err(RuntimeError::Unavailable("the server is stopping".to_owned()));
+            return Err(stopping());
         }
         let id = execution.id;
         if self.shared.ownership.served().is_empty() {
@@ -311,17 +367,20 @@ impl Runtime for Node {
     }
 
     async fn control(&self, id: ExecutionId, control: Control) -> Result<(), RuntimeError> {
-        self.check(id)?;
         let permit = Some(self.permit()?);
         let event = Event::from(control);
+        if self.shared.ownership.epoch(id.partition()).is_none() {
+            return self.ask(id, event).await;
+        }
         let (answer, answered) = oneshot::channel();
-        self.shared.apply(id, Job { what: What::Control { event, answer }, permit });
+        let what = What::Control { event, answer };
+        self.shared.apply(id, Job { permit, ..Job::own(what) });
         self.answer(answered).await
     }
 
     async fn event(&self, event: SentEvent, at_most: Duration) -> Result<Vec<Delivery>, RuntimeError> {
         if self.shared.killed.is_cancelled() {
-            return Err(RuntimeError::Unavailable("the server is stopping".to_owned()));
+            return Err(stopping());
         }
         let (answer, answered) = oneshot::channel();
         let event = Arc::new(event);
@@ -342,6 +401,11 @@ impl Runtime for Node {
 
     async fn workflow_changed(&self, name: &str) {
         self.versions.forget(name);
+        self.shared.ports.nudges.send(Nudge::Workflow(name.into()));
+    }
+
+    fn workflow_changes(&self) -> u64 {
+        self.shared.workflow_changes.load(Ordering::Acquire)
     }
 
     async fn watch(&self, id: ExecutionId) -> mpsc::UnboundedReceiver<Progress> {

@@ -12,6 +12,7 @@ use crate::ids::{Epoch, ExecutionId, PartitionId};
 use crate::service::ports::AttemptKey;
 
 use super::backoff::Backoff;
+use super::events::Letter;
 use super::message::Inbound;
 use super::ownership::Lease;
 use super::shared::Shared;
@@ -124,7 +125,20 @@ pub(super) async fn recover(shared: Arc<Shared>, leases: Vec<Lease>) {
         load_page(&shared, page).await;
     }
     shared.recoveries.forget(&leases);
+    look_at_awaited(&shared).await;
     tracing::info!(partitions = partitions.len(), executions = count, "recovered");
+}
+
+/// Has the post look at every event that is awaited: what its node was told of it, and whoever was to tell it, may be gone.
+async fn look_at_awaited(shared: &Shared) {
+    let mut backoff = Backoff::new();
+    loop {
+        match shared.ports.store.events_awaited().await {
+            Ok(names) => return names.into_iter().for_each(|name| drop(shared.post.send(Letter::Look(name)))),
+            Err(error) => tracing::warn!(%error, "the events that are awaited can't be read; trying again"),
+        }
+        backoff.wait(&*shared.ports.clock).await;
+    }
 }
 
 /// What the queue still holds of the owner before this one. The rest is lost.

@@ -183,30 +183,8 @@ impl Shard {
     fn record_pending(&mut self, job: StartJob, slot: Option<Arc<SlotOf>>, epoch: Epoch) {
         let StartJob { mut execution, answer, permit, .. } = job;
         execution.wake_at = execution.scheduled_at;
-        let (id, partition) = (execution.id, execution.id.partition());
-        self.ticket += 1;
-        let turn = Turn {
-            execution: id,
-            partition,
-            epoch,
-            workflow: execution.workflow_name.clone(),
-            shard: self.index,
-            ticket: self.ticket,
-            start: Some(Box::new(execution)),
-            effects: crate::engine::Effects::default(),
-            tasks: Vec::new(),
-            gated: Vec::new(),
-            resend: Vec::new(),
-            slot,
-            children: Vec::new(),
-            opened: Vec::new(),
-            delivery: None,
-            ending: None,
-            cause: Cause::Start(answer),
-            bytes: 256,
-            permit,
-        };
-        let _ = self.decided.send(Decided::Turn(Box::new(turn)));
+        let turn = Turn::bare(execution.id, epoch, execution.workflow_name.clone(), Cause::Start(answer));
+        self.send_bare(Turn { start: Some(Box::new(execution)), slot, bytes: 256, permit, ..turn });
     }
 
     fn apply(&mut self, id: ExecutionId, job: Job) {
@@ -218,8 +196,8 @@ impl Shard {
                 }
             }
             Some(Slot::Loading(loading)) => loading.jobs.push(job),
-            None if self.broken.contains(&id) => refuse(job, || unreadable(id)),
             None => match self.shared.ownership.epoch(id.partition()) {
+                Some(epoch) if self.broken.contains(&id) => self.turn_away(id, epoch, job, unreadable(id)),
                 Some(epoch) => self.load(id, Loading::with(epoch, job)),
                 None => refuse(job, moved),
             },
@@ -250,6 +228,13 @@ impl Shard {
                 self.ended.push_back((self.ticket, id));
             }
         }
+        let _ = self.decided.send(Decided::Turn(Box::new(turn)));
+    }
+
+    /// Numbers a turn of an execution that is not in memory, and hands it to the committer.
+    fn send_bare(&mut self, turn: Turn) {
+        self.ticket += 1;
+        let turn = Turn { shard: self.index, ticket: self.ticket, ..turn };
         let _ = self.decided.send(Decided::Turn(Box::new(turn)));
     }
 
@@ -285,45 +270,39 @@ impl Shard {
             Found::Broken(reason) => {
                 tracing::error!(execution = %id, reason, "an execution's rows can't be made sense of; it is left alone");
                 self.broken.insert(id);
-                loading.jobs.into_iter().for_each(|job| refuse(job, || unreadable(id)));
+                loading.jobs.into_iter().for_each(|job| self.turn_away(id, epoch, job, unreadable(id)));
             }
         }
     }
 
     /// A job for an execution that is not there. An outcome is acknowledged, in its turn.
     fn drop_job(&mut self, id: ExecutionId, epoch: Epoch, job: Job) {
-        let Job { what, permit } = job;
-        match what {
-            What::Control { answer, .. } => drop(answer.send(Err(RuntimeError::NotFound(id)))),
-            What::Outcome(delivered) => {
-                self.ticket += 1;
-                let turn = Turn {
-                    execution: id,
-                    partition: id.partition(),
-                    epoch,
-                    workflow: "".into(),
-                    shard: self.index,
-                    ticket: self.ticket,
-                    start: None,
-                    effects: crate::engine::Effects::default(),
-                    tasks: Vec::new(),
-                    gated: Vec::new(),
-                    resend: Vec::new(),
-                    slot: None,
-                    children: Vec::new(),
-                    opened: Vec::new(),
-                    delivery: None,
-                    ending: None,
-                    cause: Cause::Outcome(delivered),
-                    bytes: 0,
-                    permit,
-                };
-                let _ = self.decided.send(Decided::Turn(Box::new(turn)));
+        match job {
+            Job { what: What::Outcome(delivered), permit, .. } => {
+                let turn = Turn::bare(id, epoch, "".into(), Cause::Outcome(delivered));
+                self.send_bare(Turn { permit, ..turn });
             }
-            What::Offer(offer) => drop(offer.answer.send(Err(RuntimeError::NotFound(id)))),
-            What::Ask { answer, .. } => drop(answer.send(false)),
-            What::Event(_) | What::Due(_) => {}
+            job => self.turn_away(id, epoch, job, RuntimeError::NotFound(id)),
         }
+    }
+
+    /// Answers a job that can't be done, in its turn: a message that asked for it is done with that. An outcome is not
+    /// acknowledged.
+    fn turn_away(&mut self, id: ExecutionId, epoch: Epoch, job: Job, why: RuntimeError) {
+        let Job { what, permit, received, .. } = job;
+        let answer = match what {
+            What::Control { answer, .. } => answer,
+            What::Offer(offer) => offer.answer,
+            What::Ask { answer, .. } => {
+                let _ = answer.send(false);
+                return;
+            }
+            What::Outcome(_) | What::Event(_) | What::Due(_) => return,
+        };
+        let verdict = Err(why);
+        let settled = received.map(|received| received.settled(id, &verdict));
+        let turn = Turn::bare(id, epoch, "".into(), Cause::Control { answer, verdict });
+        self.send_bare(Turn { permit, settled, ..turn });
     }
 
     /// Takes an execution that was read into memory, and goes on from where it stands. With what the queue `held` it is one of
@@ -337,8 +316,8 @@ impl Shard {
             let alarm = Alarm { due: timer.due, execution: id, target: timer.target };
             self.timers.arm(alarm, now, self.shared.options.horizon);
         }
-        if recovering || loading.discarded {
-            // That it was opened may not have been told.
+        if loading.discarded {
+            // That it was opened may not have been told. A recovery looks at all that is awaited once it is over.
             for wait in live.state.waits(&live.plan) {
                 let _ = self.shared.post.send(Letter::Look(wait.event));
             }

@@ -13,12 +13,14 @@ use tokio_util::task::TaskTracker;
 use crate::engine::Event;
 use crate::expr::Timestamp;
 use crate::ids::{ExecutionId, PartitionId};
+use crate::service::inbox::Message;
 use crate::service::ports::CrashPoint;
 
 use super::audience::Audience;
 use super::events::Letter;
 use super::gate::Entrance;
-use super::message::{Inbound, Job};
+use super::message::{Inbound, Job, What};
+use super::outbox::Outbox;
 use super::ownership::{Lease, Ownership};
 use super::recovery::{self, Recoveries};
 use super::slots::SlotOf;
@@ -75,6 +77,12 @@ pub(super) struct Shared {
     pub slots: mpsc::UnboundedSender<Arc<SlotOf>>,
     /// Tells the post of events and waits.
     pub post: mpsc::UnboundedSender<Letter>,
+    /// What other nodes are asked.
+    pub outbox: Outbox,
+    /// Told when other nodes may have asked something.
+    pub knock: Notify,
+    /// Counts the changes of workflows that other nodes told of.
+    pub workflow_changes: AtomicU64,
     pub tasks: TaskTracker,
 }
 
@@ -105,8 +113,15 @@ impl Shared {
         self.broadcast(|| Inbound::Moved { done: None });
     }
 
-    /// Sends to the shard of an execution. A node that has ended drops it.
+    /// Sends to the shard of an execution. A node that has ended drops it. Where another node serves the execution, that one
+    /// is told what happened; what is the queue's is left to it.
     pub fn apply(&self, id: ExecutionId, job: Job) {
+        if let Job { what: What::Event(event), grant, .. } = &job
+            && is_for_any_node(event)
+            && self.ownership.epoch(id.partition()).is_none()
+        {
+            return self.tell(Message::Event { execution: id, event: event.clone(), grant: *grant });
+        }
         self.send(self.shard_of(id.partition()), Inbound::Apply { id, job });
     }
 
@@ -153,4 +168,9 @@ impl Shared {
             }
         });
     }
+}
+
+/// Whether an event of the node's own is for whoever serves the execution, and not found by that one itself.
+fn is_for_any_node(event: &Event) -> bool {
+    matches!(event, Event::Started | Event::Cancel { .. } | Event::Reject { .. } | Event::Outcome(_))
 }

@@ -3,8 +3,11 @@
 //! An execution of such a workflow is first recorded, PENDING; after the commit its group is looked at, and so it is after
 //! the end of one. Whoever holds a slot is whoever runs: no slot is a row of its own, and none can be held by what is gone.
 //!
-//! Invariant: one task decides for all groups, so that no two decide at once; what it granted and cannot see running yet
-//! counts as running.
+//! Each group belongs to one node, the owner of the partition of its hash; the others tell it who came and who left.
+//!
+//! Invariant: one task decides for all groups of a node, and what it granted and cannot see running yet counts as running. A
+//! grant is written only while its group's partition has the epoch under which it was decided: what the owner before granted
+//! is seen running by the next, or never will be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,14 +15,17 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::engine::{Event, StepError, code};
-use crate::ids::ExecutionId;
+use crate::expr::Timestamp;
+use crate::ids::{Epoch, ExecutionId};
 use crate::plan::{Overflow, Plan};
+use crate::service::inbox::{Grant, Message};
 use crate::service::model::Execution;
 use crate::service::ports::{SlotGroup, Slots, StoreResult};
 
 use super::backoff::Backoff;
 use super::message::Job;
 use super::shared::Shared;
+use super::timers::later;
 
 /// How many of those that wait are looked at in one go, past the limit.
 const LOOK: usize = 256;
@@ -52,8 +58,10 @@ impl SlotOf {
 /// A group in which somebody waits.
 struct Group {
     rule: Arc<SlotOf>,
-    /// Those that were told to start, and are not seen running yet.
-    granted: BTreeSet<ExecutionId>,
+    /// The epoch of its partition under which it is decided.
+    epoch: Epoch,
+    /// Those that were told to start, and are not seen running yet; and when they were told last.
+    granted: BTreeMap<ExecutionId, Timestamp>,
 }
 
 /// What follows from the slots of a group.
@@ -80,6 +88,7 @@ impl Desk {
 
     /// Runs until the node ends.
     pub async fn run(mut self) {
+        let mut changes = self.shared.ownership.changes();
         self.recover().await;
         let (clock, sweep) = (self.shared.ports.clock.clone(), self.shared.options.sweep);
         loop {
@@ -89,13 +98,15 @@ impl Desk {
                     Some(rule) => self.look_at(rule).await,
                     None => return,
                 },
+                Ok(()) = changes.changed() => self.recover().await,
                 () = clock.sleep(sweep) => self.sweep().await,
             }
         }
     }
 
-    /// Finds the groups in which somebody waited when this process began.
+    /// Finds the groups in which somebody waits, of those that are this node's now; the others are decided elsewhere.
     async fn recover(&mut self) {
+        self.groups.retain(|group, _| self.shared.ownership.epoch(group.partition()).is_some());
         let mut backoff = Backoff::new();
         while let Err(error) = self.try_recover().await {
             tracing::warn!(%error, "those that wait for a slot can't be read; trying again");
@@ -106,6 +117,9 @@ impl Desk {
     async fn try_recover(&mut self) -> StoreResult<()> {
         let store = self.shared.ports.store.clone();
         for (group, hash) in store.slot_groups_waiting().await? {
+            if self.shared.ownership.epoch(group.partition()).is_none() {
+                continue;
+            }
             let Some(plan) = store.plan_find(&hash).await? else { continue };
             if let Some(rule) = SlotOf::rule(group, &plan) {
                 self.look_at(rule).await;
@@ -132,8 +146,15 @@ impl Desk {
         }
     }
 
-    /// Decides a group by its rows. What can't be read now is looked at again by the sweep.
+    /// Decides a group by its rows, or has the node decide whose it is. What can't be read now is looked at again by the sweep.
     async fn look_at(&mut self, rule: Arc<SlotOf>) {
+        // The epoch comes first: what is decided by what is read after it is void once another has taken over.
+        let partition = rule.group.partition();
+        let Some(epoch) = self.shared.ownership.epoch(partition) else {
+            self.groups.remove(&rule.group);
+            let SlotOf { group, limit, otherwise } = (*rule).clone();
+            return self.shared.tell(Message::Slots { group, limit, otherwise });
+        };
         let store = &self.shared.ports.store;
         let slots = match store.slots(&rule.group, self.shared.now(), rule.limit.saturating_add(LOOK)).await {
             Ok(slots) => Some(slots),
@@ -142,32 +163,39 @@ impl Desk {
                 None
             }
         };
-        let fresh = || Group { rule: rule.clone(), granted: BTreeSet::new() };
+        let fresh = || Group { rule: rule.clone(), epoch, granted: BTreeMap::new() };
         let group = self.groups.entry(rule.group.clone()).or_insert_with(fresh);
         group.rule = rule.clone();
+        if group.epoch != epoch {
+            *group = fresh();
+        }
         let Some(slots) = slots else { return };
-        group.granted.retain(|id| slots.waiting.contains(id));
-        let verdict = decide(&rule, &slots, &group.granted);
-        group.granted.extend(verdict.start.iter().copied());
+        let (now, again) = (self.shared.now(), self.shared.options.sweep);
+        group.granted.retain(|id, _| slots.waiting.contains(id));
+        let mut verdict = decide(&rule, &slots, &group.granted.keys().copied().collect());
+        // Those that were told a moment ago are on their way.
+        verdict.start.retain(|id| group.granted.get(id).is_none_or(|told| later(*told, again) <= now));
+        group.granted.extend(verdict.start.iter().map(|id| (*id, now)));
         let settled = slots.waiting.is_empty();
         if settled {
             self.groups.remove(&rule.group);
         }
-        self.act(&rule, verdict);
+        self.act(&rule, Grant { partition, epoch }, verdict);
     }
 
-    fn act(&self, rule: &SlotOf, verdict: Verdict) {
+    fn act(&self, rule: &SlotOf, grant: Grant, verdict: Verdict) {
+        let apply = |id, event| self.shared.apply(id, Job { grant: Some(grant), ..Job::event(event) });
         for id in verdict.start {
-            self.shared.apply(id, Job::event(Event::Started));
+            apply(id, Event::Started);
         }
         for id in verdict.cancel {
             let reason = format!("another execution has the concurrency key {}", rule.group.key).into();
-            self.shared.apply(id, Job::event(Event::Cancel { reason, undo: true }));
+            apply(id, Event::Cancel { reason, undo: true });
         }
         for id in verdict.reject {
             let message = format!("there are {} executions with the concurrency key {}", rule.limit, rule.group.key);
             let error = StepError::fatal(code::CONCURRENCY, message);
-            self.shared.apply(id, Job::event(Event::Reject { error: Box::new(error) }));
+            apply(id, Event::Reject { error: Box::new(error) });
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use crate::service::ports::{DueTimer, QueueError};
 
 use super::backoff::Backoff;
+use super::inbox::unclaimed_before;
 use super::message::Inbound;
 use super::meters::measure_queue;
 use super::shared::Shared;
@@ -44,7 +45,7 @@ fn hand_over(shared: &Shared, due: Vec<DueTimer>) {
 const EXPIRED: u64 = 1_000;
 const EXPIRY: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// Deletes outputs and events that expired, until the node ends.
+/// Deletes outputs and events that expired, and replies that nobody came for, until the node ends.
 pub(super) async fn expire(shared: Arc<Shared>) {
     loop {
         match shared.ports.store.events_sweep(shared.now(), EXPIRED).await {
@@ -56,6 +57,11 @@ pub(super) async fn expire(shared: Arc<Shared>) {
             Ok(EXPIRED..) => continue,
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "expired outputs can't be deleted; trying again"),
+        }
+        match shared.ports.store.inbox_sweep(unclaimed_before(shared.now()), EXPIRED).await {
+            Ok(EXPIRED..) => continue,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "replies that nobody came for can't be deleted; trying again"),
         }
         shared.ports.clock.sleep(EXPIRY).await;
     }

@@ -9,9 +9,11 @@ use crate::config::{self, Config};
 use crate::expr::{ObjectType, Type, type_from_schema};
 use crate::lang;
 use crate::plan::{Runs, TaskDefaults, TaskType, TaskTypes};
-use crate::queue::{LocalQueue, RedisLeases, RedisOptions, RedisQueue, RedisSource};
+use crate::queue::{LocalQueue, RedisLeases, RedisNudges, RedisOptions, RedisQueue, RedisSource};
 use crate::runtime::{self, Node, SystemClock, SystemEntropy};
-use crate::service::ports::{Dispatcher, Entropy, ExecutionReads, NoFaults, TaskLeases, TaskSource, Wanted};
+use crate::service::ports::{
+    Dispatcher, Entropy, ExecutionReads, NoFaults, NoNudges, Nudges, TaskLeases, TaskSource, Wanted,
+};
 use crate::service::{self, Handlers, Service, TaskHandler};
 use crate::store::{self, Database};
 use crate::worker::{self, Pool};
@@ -50,6 +52,7 @@ impl Core {
             store: database.clone(),
             queue: queue.dispatcher.clone(),
             clock: clock.clone(),
+            nudges: nudges(redis.as_ref()).await?,
             entropy: Arc::new(SystemEntropy),
             faults: Arc::new(NoFaults),
         };
@@ -147,6 +150,14 @@ impl Queue {
         let leases = RedisLeases::connect(options).await?;
         Ok(Self { dispatcher, leases, source })
     }
+}
+
+/// What other nodes are told by.
+async fn nudges(redis: Option<&RedisOptions>) -> Result<Arc<dyn Nudges>, ServeError> {
+    Ok(match redis {
+        Some(options) => RedisNudges::connect(options).await?,
+        None => Arc::new(NoNudges),
+    })
 }
 
 /// Chooses ring for all of TLS. A program that has chosen for itself keeps its choice.

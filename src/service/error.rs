@@ -213,8 +213,11 @@ mod tests {
 
     #[test]
     fn a_refusal_lists_the_states_that_allow_the_event() {
-        let refusal =
-            Refusal::Illegal { what: "a retry", state: ExecutionStatus::Completed, allowed: "failed or cancelled" };
+        let refusal = Refusal::Illegal {
+            what: "a retry".into(),
+            state: ExecutionStatus::Completed,
+            allowed: "failed or cancelled".into(),
+        };
         let ServiceError::Illegal { allowed, .. } = refused(&refusal) else { panic!("not illegal") };
         assert_eq!(allowed, ["failed", "cancelled"]);
     }

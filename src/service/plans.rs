@@ -1,10 +1,12 @@
 //! The plans of active versions, kept so that a start reads nothing.
 //!
-//! Invariant: a plan that was read before a change is never kept after it.
+//! Invariant: a plan that was read before a change is never kept after it. A change that another process made is known here
+//! once that process says so, and at the latest a moment (`FRESH_MS`) after it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::expr::Timestamp;
 use crate::ids::WorkflowId;
 use crate::plan::{Plan, PlanHash};
 
@@ -12,6 +14,10 @@ use super::admission::Admission;
 
 /// How many are kept; past it all are dropped, and read again as they are asked for.
 const MAX_KEPT: usize = 2_048;
+
+/// How long what is kept of an active version is used before it is looked whether that is still the active one, in
+/// milliseconds.
+pub const FRESH_MS: u64 = 1_000;
 
 /// What a start needs of a version.
 #[derive(Debug)]
@@ -38,33 +44,45 @@ pub struct Plans {
 
 #[derive(Default)]
 struct Kept {
-    by_word: HashMap<String, Arc<Startable>>,
+    by_word: HashMap<String, (Arc<Startable>, Timestamp)>,
     generation: u64,
+    /// How many changes of other processes were told of when the oldest of these was read.
+    changes: u64,
 }
 
 impl Plans {
-    /// What is kept of a workflow, and the generation to hand to `keep`.
-    pub fn get(&self, word: &str) -> (Option<Arc<Startable>>, u64) {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    /// What is kept of a workflow, when it was last known to be right, and the generation to hand to `keep`. `changes` counts
+    /// what other processes told of.
+    pub fn get(&self, word: &str, changes: u64) -> (Option<(Arc<Startable>, Timestamp)>, u64) {
+        let mut kept = self.lock();
+        if kept.changes != changes {
+            kept.changes = changes;
+            kept.generation += 1;
+            kept.by_word.clear();
+        }
         (kept.by_word.get(word).cloned(), kept.generation)
     }
 
-    /// Keeps what was read since `generation`, unless something changed meanwhile.
-    pub fn keep(&self, word: &str, startable: &Arc<Startable>, generation: u64) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Keeps what was read at `now`, since `generation`, unless something changed meanwhile.
+    pub fn keep(&self, word: &str, startable: &Arc<Startable>, generation: u64, now: Timestamp) {
+        let mut kept = self.lock();
         if kept.generation != generation {
             return;
         }
         if kept.by_word.len() >= MAX_KEPT {
             kept.by_word.clear();
         }
-        kept.by_word.insert(word.to_owned(), startable.clone());
+        kept.by_word.insert(word.to_owned(), (startable.clone(), now));
     }
 
     /// Forgets a workflow.
     pub fn forget(&self, workflow: WorkflowId) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.lock();
         kept.generation += 1;
-        kept.by_word.retain(|_, startable| startable.workflow != workflow);
+        kept.by_word.retain(|_, (startable, _)| startable.workflow != workflow);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,7 +11,7 @@ use super::admission::Admission;
 use super::error::{FieldError, ServiceError, ServiceResult};
 use super::model::{Execution, Version, Workflow, WorkflowStatus};
 use super::parts::Service;
-use super::plans::Startable;
+use super::plans::{FRESH_MS, Startable};
 use super::ports::Started;
 
 /// The longest idempotency key, in bytes.
@@ -70,11 +70,19 @@ impl Service {
 
     /// What a start of this workflow needs; of the active version it is kept.
     pub(super) async fn startable(&self, word: &str, version: Option<i64>) -> Found {
-        let (kept, generation) = self.plans.get(word);
-        if let Some(kept) = kept.filter(|kept| version.is_none_or(|n| n == kept.version)) {
-            return Ok(kept);
+        let now = self.clock.now();
+        let (kept, generation) = self.plans.get(word, self.runtime.workflow_changes());
+        let kept = kept.filter(|(kept, _)| version.is_none_or(|n| n == kept.version));
+        if let Some((kept, at)) = &kept
+            && at.plus_ms(FRESH_MS) > now
+        {
+            return Ok(kept.clone());
         }
         let workflow = self.workflow_resolve(word).await?;
+        if let Some((kept, _)) = kept.filter(|(kept, _)| is_active(&workflow, kept)) {
+            self.plans.keep(word, &kept, generation, now);
+            return Ok(kept);
+        }
         let n = version.or(workflow.active_version);
         let Some(n) = n.filter(|_| workflow.status == WorkflowStatus::Active) else {
             return Err(not_active(&workflow));
@@ -82,7 +90,7 @@ impl Service {
         let (_, found) = self.version_find(word, n).await?;
         let startable = Arc::new(startable_of(&workflow, found)?);
         if workflow.active_version == Some(n) {
-            self.plans.keep(word, &startable, generation);
+            self.plans.keep(word, &startable, generation, now);
         }
         Ok(startable)
     }
@@ -170,6 +178,12 @@ fn startable_of(workflow: &Workflow, version: Version) -> ServiceResult<Startabl
         plan: version.plan,
         admission,
     })
+}
+
+/// Whether what is kept of a workflow is still its active version.
+fn is_active(workflow: &Workflow, kept: &Startable) -> bool {
+    let Startable { workflow: id, version, .. } = kept;
+    workflow.status == WorkflowStatus::Active && workflow.id == *id && workflow.active_version == Some(*version)
 }
 
 fn not_active(workflow: &Workflow) -> ServiceError {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::StepRow;
 use crate::expr::{Timestamp, Value};
@@ -11,7 +12,7 @@ use crate::ids::{ExecutionId, StepPath, WorkflowId};
 use super::ports::{Page, StoreResult};
 
 /// An event from outside.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SentEvent {
     /// What it is: `carrier.accepted`.
     pub name: Arc<str>,
@@ -28,7 +29,7 @@ pub struct SentEvent {
 }
 
 /// An event that a workflow's wait took.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Delivery {
     /// The event's name.
     pub name: Arc<str>,
@@ -118,6 +119,8 @@ pub trait WaitStore: Send + Sync + 'static {
     async fn event_deliveries(&self, name: &str, id: &str) -> StoreResult<Vec<Delivery>>;
     /// The open waits for events of a name, oldest first, after a cursor.
     async fn waits_open(&self, name: &str, after: Option<&WaitCursor>, limit: usize) -> StoreResult<Vec<OpenWait>>;
+    /// The names of the events for which a wait is open.
+    async fn events_awaited(&self) -> StoreResult<Vec<Arc<str>>>;
     /// Deletes up to `most` events that expired before `now`, and the word of who took them; how many there were.
     async fn events_sweep(&self, now: Timestamp, most: u64) -> StoreResult<u64>;
     /// A page of open approvals.

@@ -14,11 +14,12 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 
 use crate::engine::{ExecutionUpdate, Fusion, StepRow, fuse};
 use crate::ids::{Epoch, ExecutionId, PARTITIONS, PartitionId};
+use crate::service::inbox::{Grant, Settled};
 use crate::service::model::Execution;
 use crate::service::ports::{Commit, Committed, StoreResult};
 
 use super::bulk::{self, Kind, Row, Shape};
-use super::{events, fault, limits, row, starts, steps};
+use super::{events, fault, inbox, limits, row, starts, steps};
 
 const UPDATE_COLUMNS: &[(&str, Kind)] = &[
     ("id", Kind::Uuid),
@@ -88,11 +89,11 @@ const CONTROL_COLUMNS: &[(&str, Kind)] =
 
 /// Writes a commit in a transaction that the caller began; this ends it.
 pub(super) async fn commit(transaction: DatabaseTransaction, commit: &Commit) -> StoreResult<Committed> {
-    let owned = Owned::prove(&transaction, &commit.leases).await?;
+    let owned = Owned::prove(&transaction, commit).await?;
     let starts = starts_of(commit, &owned);
     let started = starts::insert(&transaction, &starts).await?;
     let refused = started.refuses();
-    let keep = |id: ExecutionId| owned.holds(id) && !refused.contains(&id);
+    let keep = |id: ExecutionId| owned.holds(id) && !refused.contains(&id) && !owned.stale.contains(&id);
 
     let changes = commit.executions.iter().filter(|update| keep(update.id) && !started.inserted.contains(&update.id));
     write_changes(&transaction, changes).await?;
@@ -105,9 +106,11 @@ pub(super) async fn commit(transaction: DatabaseTransaction, commit: &Commit) ->
     let caches = commit.caches.iter().filter(|(id, _)| keep(*id)).map(|(_, write)| write);
     limits::keep(&transaction, caches).await?;
     events::deliver(&transaction, commit.deliveries.iter().filter(|delivery| keep(delivery.execution))).await?;
+    let is_written = |settled: &&Settled| owned.owns(settled.partition) && settled.execution.is_none_or(keep);
+    inbox::settle(&transaction, commit.settled.iter().filter(is_written)).await?;
 
     transaction.commit().await?;
-    Ok(Committed { existing: started.existing, fenced: owned.fenced })
+    Ok(Committed { existing: started.existing, fenced: owned.fenced, stale: owned.stale })
 }
 
 /// The starts of partitions that are owned, each with its change of the same commit applied.
@@ -175,18 +178,25 @@ async fn insert(
 struct Owned {
     held: [bool; PARTITIONS as usize],
     fenced: Vec<PartitionId>,
+    /// The executions whose grant no longer holds.
+    stale: Vec<ExecutionId>,
 }
 
 impl Owned {
     /// Compares the epochs with the database's. On PostgreSQL the rows stay locked until the end of the transaction, so
     /// that nobody takes a partition between the proof and the commit, and a commit that was given up with its connection is
-    /// over before the next of its partition begins; SQLite has one writer anyway.
-    async fn prove(transaction: &DatabaseTransaction, leases: &[(PartitionId, Epoch)]) -> StoreResult<Self> {
-        let mut owned = Self { held: [false; PARTITIONS as usize], fenced: Vec::new() };
-        let lost = if fault::no_fence() { HashSet::new() } else { lost(transaction, leases).await? };
-        for (partition, _) in leases {
+    /// over before the next of its partition begins; SQLite has one writer anyway. The partitions of grants are locked with the
+    /// others, by one statement in one order, so that two nodes wait for each other and don't deadlock.
+    async fn prove(transaction: &DatabaseTransaction, commit: &Commit) -> StoreResult<Self> {
+        let mut owned = Self { held: [false; PARTITIONS as usize], fenced: Vec::new(), stale: Vec::new() };
+        let granting = commit.grants.iter().map(|(_, grant)| (grant.partition, grant.epoch));
+        let proved: Vec<_> = commit.leases.iter().copied().chain(granting).collect();
+        let lost = if fault::no_fence() { HashSet::new() } else { lost(transaction, &proved).await? };
+        let is_stale = |grant: &Grant| lost.contains(&(grant.partition, grant.epoch));
+        owned.stale = commit.grants.iter().filter(|(_, grant)| is_stale(grant)).map(|(id, _)| *id).collect();
+        for (partition, epoch) in &commit.leases {
             match owned.held.get_mut(usize::from(partition.0)) {
-                Some(held) if !lost.contains(partition) => *held = true,
+                Some(held) if !lost.contains(&(*partition, *epoch)) => *held = true,
                 _ => owned.fenced.push(*partition),
             }
         }
@@ -194,41 +204,41 @@ impl Owned {
     }
 
     fn holds(&self, id: ExecutionId) -> bool {
-        self.held[usize::from(id.partition().0)]
+        self.owns(id.partition())
+    }
+
+    fn owns(&self, partition: PartitionId) -> bool {
+        self.held.get(usize::from(partition.0)).is_some_and(|held| *held)
     }
 }
 
-/// Those of these partitions whose epoch is another in the database.
-async fn lost(transaction: &DatabaseTransaction, leases: &[(PartitionId, Epoch)]) -> StoreResult<HashSet<PartitionId>> {
+/// A partition and an epoch that is to be its.
+type Proof = (PartitionId, Epoch);
+
+/// Those of these whose partition has another epoch in the database.
+async fn lost(transaction: &DatabaseTransaction, proofs: &[Proof]) -> StoreResult<HashSet<Proof>> {
     match transaction.get_database_backend() {
-        DbBackend::Sqlite => lost_sqlite(transaction, leases).await,
-        _ => lost_postgres(transaction, leases).await,
+        DbBackend::Sqlite => lost_sqlite(transaction, proofs).await,
+        _ => lost_postgres(transaction, proofs).await,
     }
 }
 
 /// The comparison is SQLite's: nearly always no row comes back, and rows cost more than all the rest of a small commit.
-async fn lost_sqlite(
-    transaction: &DatabaseTransaction,
-    leases: &[(PartitionId, Epoch)],
-) -> StoreResult<HashSet<PartitionId>> {
-    let sql = "SELECT json_extract(mine.value, '$[0]') AS id, 0 AS epoch FROM json_each($1) AS mine
-         LEFT JOIN partitions ON partitions.id = json_extract(mine.value, '$[0]')
+async fn lost_sqlite(transaction: &DatabaseTransaction, proofs: &[Proof]) -> StoreResult<HashSet<Proof>> {
+    let sql = "SELECT json_extract(mine.value, '$[0]') AS id, json_extract(mine.value, '$[1]') AS epoch
+         FROM json_each($1) AS mine LEFT JOIN partitions ON partitions.id = json_extract(mine.value, '$[0]')
          WHERE partitions.epoch IS NOT json_extract(mine.value, '$[1]')";
-    let pairs: Vec<(u16, i64)> = leases.iter().map(|(partition, epoch)| (partition.0, epoch.0)).collect();
+    let pairs: Vec<(u16, i64)> = proofs.iter().map(|(partition, epoch)| (partition.0, epoch.0)).collect();
     let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, [row::json(&pairs).into()]);
     let rows = transaction.query_all_raw(statement).await?;
-    rows.iter().map(|row| Ok(super::executions::lease(row)?.0)).collect()
+    rows.iter().map(super::executions::lease).collect()
 }
 
-async fn lost_postgres(
-    transaction: &DatabaseTransaction,
-    leases: &[(PartitionId, Epoch)],
-) -> StoreResult<HashSet<PartitionId>> {
-    let ids: Vec<i16> = leases.iter().filter_map(|(partition, _)| i16::try_from(partition.0).ok()).collect();
+async fn lost_postgres(transaction: &DatabaseTransaction, proofs: &[Proof]) -> StoreResult<HashSet<Proof>> {
+    let ids: Vec<i16> = proofs.iter().filter_map(|(partition, _)| i16::try_from(partition.0).ok()).collect();
     let sql = "SELECT id, epoch FROM partitions WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
     let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [ids.into()]);
     let rows = transaction.query_all_raw(statement).await?;
     let epochs: HashMap<_, _> = rows.iter().map(super::executions::lease).collect::<StoreResult<_>>()?;
-    let is_lost = |(partition, epoch): &&(PartitionId, Epoch)| epochs.get(partition) != Some(epoch);
-    Ok(leases.iter().filter(is_lost).map(|(partition, _)| *partition).collect())
+    Ok(proofs.iter().filter(|(partition, epoch)| epochs.get(partition) != Some(epoch)).copied().collect())
 }

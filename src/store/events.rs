@@ -54,6 +54,11 @@ WHERE s.waits_for IS NOT NULL AND s.status = 'waiting' AND s.waits_for = $1 AND 
     AND (s.created_at, s.execution_id, s.path) > ($2, $3, $4)
 ORDER BY s.created_at, s.execution_id, s.path LIMIT $5";
 
+/// In the words of the partial index.
+const AWAITED: &str = "
+SELECT DISTINCT waits_for FROM step_executions
+WHERE waits_for IS NOT NULL AND status = 'waiting' AND task_type = 'wait' ORDER BY waits_for";
+
 /// Writes who took events, in the commit of what followed. One that was taken already breaks the key, and with it the commit.
 pub(super) async fn deliver<'a>(
     transaction: &DatabaseTransaction,
@@ -156,6 +161,10 @@ impl Database {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let cells = vec![row::words(name).into(), since.into(), execution.into(), path.into(), limit.into()];
         self.rows(WAITS, cells).await?.iter().map(wait).collect()
+    }
+
+    pub(super) async fn awaited_events(&self) -> StoreResult<Vec<Arc<str>>> {
+        self.rows(AWAITED, Vec::new()).await?.iter().map(|found| text(found, "waits_for")).collect()
     }
 
     pub(super) async fn sweep_events(&self, now: Timestamp, most: u64) -> StoreResult<u64> {

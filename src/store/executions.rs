@@ -212,7 +212,7 @@ pub(super) fn within(column: &str, partitions: &[PartitionId]) -> StoreResult<St
     Ok(format!(" AND {column} IN ({})", if ids.is_empty() { "-1".to_owned() } else { ids.join(",") }))
 }
 
-fn small(partition: PartitionId) -> StoreResult<i16> {
+pub(super) fn small(partition: PartitionId) -> StoreResult<i16> {
     i16::try_from(partition.0).map_err(|_| StoreError::Corrupt(format!("partition {partition}")))
 }
 
@@ -223,6 +223,6 @@ pub(super) fn lease(found: &QueryResult) -> StoreResult<(PartitionId, Epoch)> {
     Ok((PartitionId(id), Epoch(found.try_get("", "epoch")?)))
 }
 
-fn limit_of(limit: usize) -> i64 {
+pub(super) fn limit_of(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

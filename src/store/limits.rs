@@ -8,16 +8,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::sea_query::Value as Cell;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 
-use crate::engine::CacheWrite;
+use crate::engine::{CacheWrite, Rate};
 use crate::expr::{Timestamp, Value};
 use crate::ids::{ExecutionId, WorkflowId};
 use crate::plan::PlanHash;
-use crate::service::ports::{LimitStore, SlotGroup, Slots, StoreResult};
+use crate::service::ports::{LimitStore, SlotGroup, Slots, StoreError, StoreResult};
+use crate::service::rate::{RateTaken, RateWindow};
 
 use super::bulk::{self, Kind, Shape};
 use super::executions::LIVE;
+use super::reads::NOW;
 use super::{Database, row};
 
 const CACHE_COLUMNS: &[(&str, Kind)] =
@@ -128,16 +130,41 @@ impl LimitStore for Database {
         self.change(sql, vec![now.0.into(), i64::try_from(most).unwrap_or(i64::MAX).into()]).await
     }
 
-    async fn rate_find(&self, name: &str) -> StoreResult<Vec<Timestamp>> {
-        let found = self.rows("SELECT times FROM rate_limits WHERE name = $1", vec![name.into()]).await?;
-        let Some(kept) = found.first() else { return Ok(Vec::new()) };
-        row::parse("the times of a rate limit", &kept.try_get::<String>("", "times")?)
+    async fn rate_take(&self, rate: &Rate, wanted: usize, now: Timestamp) -> StoreResult<RateTaken> {
+        let transaction = self.begin().await?;
+        let backend = transaction.get_database_backend();
+        let name = row::words(&rate.name);
+        let found = lock_window(&transaction, &name).await?;
+        let mut window: RateWindow = row::parse("the times of a rate limit", &found)?;
+        let taken = window.take(rate, wanted, moment(&transaction, now).await?);
+        let sql = "UPDATE rate_limits SET times = $2 WHERE name = $1";
+        let cells: [Cell; 2] = [name.into(), row::json(&window).into()];
+        transaction.execute_raw(Statement::from_sql_and_values(backend, sql, cells)).await?;
+        transaction.commit().await?;
+        Ok(taken)
     }
+}
 
-    async fn rate_save(&self, name: &str, times: &[Timestamp]) -> StoreResult<()> {
-        let sql = "INSERT INTO rate_limits (name, times) VALUES ($1, $2)
-             ON CONFLICT (name) DO UPDATE SET times = excluded.times";
-        self.change(sql, vec![row::words(name).into(), row::json(times).into()]).await.map(drop)
+/// The times of a limit, which nobody else reads or changes until the end of the transaction.
+async fn lock_window(transaction: &DatabaseTransaction, name: &str) -> StoreResult<String> {
+    let backend = transaction.get_database_backend();
+    let insert = "INSERT INTO rate_limits (name, times) VALUES ($1, '[]') ON CONFLICT DO NOTHING";
+    transaction.execute_raw(Statement::from_sql_and_values(backend, insert, [name.into()])).await?;
+    let lock = if backend == DbBackend::Sqlite { "" } else { " FOR UPDATE" };
+    let select = format!("SELECT times FROM rate_limits WHERE name = $1{lock}");
+    let found = transaction.query_one_raw(Statement::from_sql_and_values(backend, select, [name.into()])).await?;
+    let missing = || StoreError::Corrupt("a rate limit that is not there after it was written".to_owned());
+    Ok(found.ok_or_else(missing)?.try_get("", "times")?)
+}
+
+/// The moment after the lock was given: on PostgreSQL by the server's clock, which all processes share.
+async fn moment(transaction: &DatabaseTransaction, now: Timestamp) -> StoreResult<Timestamp> {
+    match transaction.get_database_backend() {
+        DbBackend::Sqlite => Ok(now),
+        backend => {
+            let found = transaction.query_one_raw(Statement::from_string(backend, NOW)).await?;
+            found.map_or(Ok(now), |row| Ok(Timestamp(row.try_get_by_index(0)?)))
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod error;
 mod events;
 mod executions;
 mod fault;
+mod inbox;
 mod leases;
 mod limits;
 mod lists;

@@ -8,7 +8,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement,
 };
 
-use crate::engine::{LogLevel, StepRow, StepStatus};
+use crate::engine::{ExecutionStatus, LogLevel, StepRow, StepStatus};
 use crate::expr::Timestamp;
 use crate::ids::{ExecutionId, WorkflowId};
 use crate::service::model::Execution;
@@ -25,7 +25,7 @@ use super::{Database, row, steps};
 const ORDERS: usize = 500;
 
 /// PostgreSQL's clock, in microseconds: of this moment, not of the transaction's beginning.
-const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+pub(super) const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
 #[async_trait]
 impl ExecutionReads for Database {
@@ -47,6 +47,12 @@ impl ExecutionReads for Database {
 
     async fn execution_find(&self, id: ExecutionId) -> StoreResult<Option<Execution>> {
         only(execution::Entity::find_by_id(id.0), &self.read).await?.map(row::execution).transpose()
+    }
+
+    async fn execution_status(&self, id: ExecutionId) -> StoreResult<Option<ExecutionStatus>> {
+        let found = execution::Entity::find_by_id(id.0).select_only().column(execution::Column::Status);
+        let status: Option<String> = found.into_tuple().one(&self.read).await?;
+        status.map(|status| row::word("execution status", &status, ExecutionStatus::parse)).transpose()
     }
 
     async fn execution_find_by_key(&self, workflow: WorkflowId, key: &str) -> StoreResult<Option<Execution>> {

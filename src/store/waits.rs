@@ -46,6 +46,10 @@ impl WaitStore for Database {
         self.open_waits(name, after, limit).await
     }
 
+    async fn events_awaited(&self) -> StoreResult<Vec<Arc<str>>> {
+        self.awaited_events().await
+    }
+
     async fn events_sweep(&self, now: Timestamp, most: u64) -> StoreResult<u64> {
         self.sweep_events(now, most).await
     }

@@ -27,6 +27,7 @@ mod faults;
 mod flow;
 mod fused;
 mod limits;
+mod nodes;
 mod patterns;
 mod queues;
 mod remote;

@@ -3,7 +3,7 @@
 mod cluster;
 mod crash;
 mod load;
-mod record;
+pub mod record;
 mod soak;
 mod stub;
 mod zombie;

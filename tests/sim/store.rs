@@ -8,21 +8,24 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use stepwell::engine::{
-    Compensation, ControlRow, ExecutionStatus, ExecutionUpdate, Fusion, LogEntry, Start, StepRow, StepStatus,
+    Compensation, ControlRow, ExecutionStatus, ExecutionUpdate, Fusion, LogEntry, Rate, Start, StepRow, StepStatus,
     TimerTarget, fuse, replay,
 };
 use stepwell::expr::Timestamp;
 use stepwell::ids::{Attempt, Epoch, ExecutionId, PartitionId, StepPath};
 use stepwell::plan::{Plan, PlanHash};
+use stepwell::service::inbox::{Grant, MessageId};
 use stepwell::service::model::{Execution, History, Version, Workflow};
 use stepwell::service::ports::{
     AttemptKey, Commit, Committed, DueTimer, Ended, ExecutionCursor, ExecutionFilter, ExecutionReads, ExecutionStore,
     LimitStore, LogFilter, Page, Removed, RetentionStore, SlotGroup, Slots, StepFilter, StoreError, StoreResult,
     StoredLog,
 };
+use stepwell::service::rate::{RateTaken, RateWindow};
 use stepwell::service::waits::{Delivery, SentEvent};
 
 use super::rng::Rng;
+use super::store_inbox::Kept;
 
 /// How a store misbehaves.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,10 +50,13 @@ pub struct Rows {
     pub workflows: Vec<(Workflow, Version)>,
     /// Kept outputs: when they expire, and what they are.
     pub caches: BTreeMap<Arc<str>, (Timestamp, stepwell::expr::Value)>,
-    pub rates: BTreeMap<String, Vec<Timestamp>>,
+    pub rates: BTreeMap<Arc<str>, RateWindow>,
     pub task_types: BTreeMap<Arc<str>, stepwell::service::task_types::RegisteredType>,
     pub events: Vec<SentEvent>,
     pub deliveries: BTreeMap<(Arc<str>, Arc<str>, stepwell::ids::WorkflowId), Delivery>,
+    /// Messages between nodes, and how many were sent.
+    pub inbox: BTreeMap<MessageId, Kept>,
+    pub sent: MessageId,
     /// What must never happen.
     pub violations: Vec<String>,
     /// What was written, in order: two runs of one seed have the same.
@@ -188,7 +194,9 @@ impl Rows {
                 committed.fenced.push(*partition);
             }
         }
-        let mut refused = HashSet::new();
+        let holds = |grant: &Grant| !guarded || self.epochs.get(&grant.partition) == Some(&grant.epoch);
+        committed.stale = commit.grants.iter().filter(|(_, grant)| !holds(grant)).map(|(id, _)| *id).collect();
+        let mut refused: HashSet<ExecutionId> = committed.stale.iter().copied().collect();
         for start in commit.starts.iter().filter(|start| owned.contains(&start.id.partition())) {
             match self.standing_in_the_way(start) {
                 Some(there) => {
@@ -214,6 +222,11 @@ impl Rows {
             let kept = self.caches.get(&write.key).is_some_and(|(expires, _)| *expires > write.created_at);
             if !kept {
                 self.caches.insert(write.key.clone(), (write.expires_at, write.output.clone()));
+            }
+        }
+        for settled in commit.settled.iter().filter(|settled| owned.contains(&settled.partition)) {
+            if settled.execution.is_none_or(keep) {
+                self.settle(settled);
             }
         }
         self.commits += 1;
@@ -318,10 +331,14 @@ impl ExecutionStore for MemoryStore {
         }
         let committed = {
             let mut rows = self.rows();
+            let guarded = self.guarded.load(Ordering::SeqCst);
+            if guarded && !rows.are_open(&commit.settled) {
+                return Err(StoreError::Conflict("a message is done already".to_owned()));
+            }
             if rows.is_taken(&commit.deliveries) {
                 return Err(StoreError::Conflict("an event is taken".to_owned()));
             }
-            let committed = rows.apply(commit, self.guarded.load(Ordering::SeqCst));
+            let committed = rows.apply(commit, guarded);
             if has_rows {
                 let told = line(commit, &committed);
                 rows.trace.push(told);
@@ -415,6 +432,12 @@ impl ExecutionReads for MemoryStore {
         Ok(self.rows().executions.get(&id).cloned())
     }
 
+    async fn execution_status(&self, id: ExecutionId) -> StoreResult<Option<ExecutionStatus>> {
+        self.pause().await;
+        self.check_away()?;
+        Ok(self.rows().executions.get(&id).map(|execution| execution.status))
+    }
+
     async fn execution_find_by_key(&self, _: stepwell::ids::WorkflowId, _: &str) -> StoreResult<Option<Execution>> {
         unavailable("not simulated")
     }
@@ -499,17 +522,10 @@ impl LimitStore for MemoryStore {
         Ok(0)
     }
 
-    async fn rate_find(&self, name: &str) -> StoreResult<Vec<Timestamp>> {
+    async fn rate_take(&self, rate: &Rate, wanted: usize, now: Timestamp) -> StoreResult<RateTaken> {
         self.pause().await;
         self.check_away()?;
-        Ok(self.rows().rates.get(name).cloned().unwrap_or_default())
-    }
-
-    async fn rate_save(&self, name: &str, times: &[Timestamp]) -> StoreResult<()> {
-        self.pause().await;
-        self.check_away()?;
-        self.rows().rates.insert(name.to_owned(), times.to_vec());
-        Ok(())
+        Ok(self.rows().rates.entry(rate.name.clone()).or_default().take(rate, wanted, now))
     }
 }
 

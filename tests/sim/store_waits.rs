@@ -86,6 +86,14 @@ impl WaitStore for MemoryStore {
         Ok(open.into_iter().filter(|wait| after.is_none_or(|after| wait.cursor > *after)).take(limit).collect())
     }
 
+    async fn events_awaited(&self) -> StoreResult<Vec<Arc<str>>> {
+        self.check_away()?;
+        let rows = self.rows();
+        let open = rows.steps.values().filter(|row| row.status == StepStatus::Waiting && &*row.task_type == "wait");
+        let names: std::collections::BTreeSet<Arc<str>> = open.filter_map(|row| row.waits_for.clone()).collect();
+        Ok(names.into_iter().collect())
+    }
+
     async fn events_sweep(&self, now: Timestamp, _: u64) -> StoreResult<u64> {
         self.check_away()?;
         let mut rows = self.rows();

@@ -13,11 +13,13 @@ use stepwell::expr::{Timestamp, Value};
 use stepwell::ids::ExecutionId;
 use stepwell::runtime::{Node, Options, Ports, StartError};
 use stepwell::service::model::Execution;
-use stepwell::service::ports::{Clock, CrashPoint, Entropy, Faults, Runtime, RuntimeError, Started, Store};
+use stepwell::service::ports::{Clock, CrashPoint, Entropy, Faults, Nudge, Runtime, RuntimeError, Started, Store};
 use stepwell::service::waits::{Delivery, SentEvent, WaitStore};
+use tokio::sync::broadcast;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::nudges::SimNudges;
 use super::plans::plans;
 use super::queue::{Handle, QueueFaults, SimQueue};
 use super::rng::Rng;
@@ -118,6 +120,7 @@ pub struct World {
     pub clock: Arc<SimClock>,
     pub entropy: Arc<SimEntropy>,
     pub crashes: Arc<Crashes>,
+    pub nudges: broadcast::Sender<Nudge>,
     pub lives: u64,
 }
 
@@ -133,6 +136,7 @@ impl World {
             clock: Arc::new(SimClock(Instant::now())),
             entropy: Arc::new(SimEntropy(Rng::new(rng.next()))),
             crashes: Arc::new(crashes),
+            nudges: broadcast::channel(1_024).0,
             lives: 0,
         }
     }
@@ -142,6 +146,7 @@ impl World {
             store: self.store.clone() as Arc<dyn Store>,
             queue: Arc::new(Handle::new(self.queue.clone())),
             clock: self.clock.clone(),
+            nudges: Arc::new(SimNudges::new(&self.nudges)),
             entropy: self.entropy.clone(),
             faults: self.crashes.clone(),
         }

@@ -9,7 +9,7 @@ use poem::{Endpoint, EndpointExt};
 use serde_json::{Map, Value, json};
 use stepwell::queue::LocalQueue;
 use stepwell::runtime::{Node, Options, Ports, SystemClock, SystemEntropy};
-use stepwell::service::ports::{Dispatcher, NoFaults, Store};
+use stepwell::service::ports::{Dispatcher, NoFaults, NoNudges, Store};
 use stepwell::service::{Limits, Parts, Service};
 use stepwell::{api, lang, store};
 
@@ -92,6 +92,7 @@ impl Server {
             store: store.clone(),
             queue: queue.clone(),
             clock: clock.clone(),
+            nudges: Arc::new(NoNudges),
             entropy: entropy.clone(),
             faults: Arc::new(NoFaults),
         };

@@ -5,7 +5,7 @@
 //! - `{prefix}:{outcomes}:N`: a stream for each partition, read by its owner; all of them in one slot of a Redis Cluster, since
 //!   an owner reads many at once
 //! - `{prefix}:queues`: the set of lanes; `{prefix}:nonce`: what is gone when the data is
-//! - `{prefix}:notices`: the channel of stops and new lanes
+//! - `{prefix}:notices`: the channel of stops and new lanes; `{prefix}:nudges`: the channel between nodes
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -48,6 +48,10 @@ impl Keys {
 
     pub(super) fn notices(&self) -> String {
         format!("{}:notices", self.prefix)
+    }
+
+    pub(super) fn nudges(&self) -> String {
+        format!("{}:nudges", self.prefix)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::service::ports::{
 
 use super::keys::{GROUP, Keys, lease_consumer};
 use super::link::{Link, is_no_group, one};
-use super::notices::{self, Notice};
+use super::notices::{self, Heard, Notice};
 use super::options::{RedisOptions, unavailable};
 use super::read::Reader;
 use super::source::{checked, look_again};
@@ -49,7 +49,7 @@ impl RedisLeases {
         let all = readers.clone();
         let heard = move |notice| {
             // What is to be stopped its worker is told when it speaks for it.
-            if matches!(notice, Notice::Queues) {
+            if matches!(notice, Heard::Said(Notice::Queues) | Heard::Connected) {
                 all.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(look_again);
             }
         };

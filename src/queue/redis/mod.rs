@@ -12,6 +12,7 @@ mod keys;
 mod leases;
 mod link;
 mod notices;
+mod nudges;
 mod options;
 mod outcomes;
 mod patience;
@@ -23,5 +24,6 @@ mod sweep;
 
 pub use dispatcher::RedisQueue;
 pub use leases::RedisLeases;
+pub use nudges::RedisNudges;
 pub use options::RedisOptions;
 pub use source::RedisSource;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use redis::Client;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::service::ports::AttemptKey;
@@ -20,33 +21,41 @@ pub(super) enum Notice {
     Queues,
 }
 
-/// Hears notices for as long as it is polled; `Queues` also after each reconnect, since one may have been missed.
-pub(super) async fn listen(client: Client, channel: String, mut heard: impl FnMut(Notice)) {
+/// What is heard on a channel.
+pub(super) enum Heard<T> {
+    /// The connection was made, or made again: what was said before may have been missed.
+    Connected,
+    /// Somebody said this.
+    Said(T),
+}
+
+/// Hears what is said on a channel for as long as it is polled.
+pub(super) async fn listen<T: DeserializeOwned>(client: Client, channel: String, mut heard: impl FnMut(Heard<T>)) {
     let mut patience = Patience::default();
     loop {
         if let Err(error) = listen_once(&client, &channel, &mut heard, &mut patience).await {
-            tracing::debug!(%error, "can't hear the notices of owners");
+            tracing::debug!(%error, "can't hear what is said on a channel");
         }
         patience.wait().await;
     }
 }
 
-async fn listen_once(
+async fn listen_once<T: DeserializeOwned>(
     client: &Client,
     channel: &str,
-    heard: &mut impl FnMut(Notice),
+    heard: &mut impl FnMut(Heard<T>),
     patience: &mut Patience,
 ) -> redis::RedisResult<()> {
     let (mut sink, mut messages) = client.get_async_pubsub().await?.split();
     sink.subscribe(channel).await?;
     patience.reset();
-    heard(Notice::Queues);
+    heard(Heard::Connected);
     loop {
         // A connection whose other end vanished says nothing: ask now and then.
         match tokio::time::timeout(Duration::from_secs(30), messages.next()).await {
             Ok(Some(message)) => match serde_json::from_slice(message.get_payload_bytes()) {
-                Ok(notice) => heard(notice),
-                Err(error) => tracing::debug!(%error, "a notice is not what this program sends"),
+                Ok(said) => heard(Heard::Said(said)),
+                Err(error) => tracing::debug!(%error, "a message is not what this program sends"),
             },
             Ok(None) => return Ok(()),
             Err(_) => ping(&mut sink).await?,

@@ -10,7 +10,7 @@ use crate::service::ports::{AttemptKey, Claimed, QueueError, Receipt, TaskOutcom
 
 use super::keys::{self, GROUP, Keys};
 use super::link::{Link, is_no_group};
-use super::notices::{self, Notice};
+use super::notices::{self, Heard, Notice};
 use super::options::{RedisOptions, unavailable};
 use super::read::Reader;
 use super::swap::swaps;
@@ -45,10 +45,11 @@ impl RedisSource {
         let reader = Arc::new(Reader::keeping(client.clone(), link, keys.clone(), consumer, wanted));
         let hears = reader.clone();
         let heard = move |notice| match notice {
-            Notice::Stop(attempts) => attempts.into_iter().for_each(|key| {
+            Heard::Said(Notice::Stop(attempts)) => attempts.into_iter().for_each(|key| {
                 let _ = told.send(key);
             }),
-            Notice::Queues => look_again(&hears),
+            // One may have been missed before the connection was made.
+            Heard::Said(Notice::Queues) | Heard::Connected => look_again(&hears),
         };
         let listener = tokio::spawn(notices::listen(client, keys.notices(), heard));
         Ok(Arc::new(Self { reader, stops: Mutex::new(stops), listener }))

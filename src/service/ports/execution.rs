@@ -8,6 +8,7 @@ use crate::engine::{CacheWrite, ControlRow, ExecutionStatus, ExecutionUpdate, Lo
 use crate::expr::Timestamp;
 use crate::ids::{Epoch, ExecutionId, PartitionId};
 use crate::plan::{Plan, PlanHash};
+use crate::service::inbox::{Grant, Settled};
 use crate::service::model::{Execution, History};
 use crate::service::waits::Delivery;
 
@@ -33,6 +34,10 @@ pub struct Commit {
     pub deliveries: Vec<Delivery>,
     /// Outputs to keep. One that is kept and has not expired stays.
     pub caches: Vec<(ExecutionId, CacheWrite)>,
+    /// Messages of other nodes that are done with this; one that is done already, or was taken back, is a `Conflict`.
+    pub settled: Vec<Settled>,
+    /// Executions that somebody let start, or kept from it. The rows of one are written only while the grant holds.
+    pub grants: Vec<(ExecutionId, Grant)>,
 }
 
 /// What came of a commit.
@@ -42,6 +47,8 @@ pub struct Committed {
     pub existing: Vec<(ExecutionId, Execution)>,
     /// Partitions that this process no longer owns; nothing of theirs was written.
     pub fenced: Vec<PartitionId>,
+    /// Executions whose grant no longer holds; nothing of theirs was written.
+    pub stale: Vec<ExecutionId>,
 }
 
 /// A timer that is due, read from the rows.

@@ -3,20 +3,30 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
+use crate::engine::Rate;
 use crate::expr::{Timestamp, Value};
-use crate::ids::{ExecutionId, WorkflowId};
+use crate::ids::{ExecutionId, PartitionId, WorkflowId};
 use crate::plan::PlanHash;
+use crate::service::rate::RateTaken;
 
 use super::StoreResult;
 
 /// The executions of a workflow that count against each other.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SlotGroup {
     /// The workflow.
     pub workflow: WorkflowId,
     /// The value of its `concurrency key`, as canonical JSON.
     pub key: Arc<str>,
+}
+
+impl SlotGroup {
+    /// The partition whose owner decides for the group.
+    pub fn partition(&self) -> PartitionId {
+        PartitionId::of_name("slots", &format!("{}:{}", self.workflow, self.key))
+    }
 }
 
 /// Who holds a slot of a group, and who waits for one.
@@ -39,8 +49,7 @@ pub trait LimitStore: Send + Sync + 'static {
     async fn cache_find(&self, keys: &[Arc<str>], now: Timestamp) -> StoreResult<Vec<(Arc<str>, Value)>>;
     /// Deletes up to `most` outputs that expired before `now`; how many there were.
     async fn cache_sweep(&self, now: Timestamp, most: u64) -> StoreResult<u64>;
-    /// The times of the last dispatches under a limit.
-    async fn rate_find(&self, name: &str) -> StoreResult<Vec<Timestamp>>;
-    /// Replaces the times of the last dispatches under a limit.
-    async fn rate_save(&self, name: &str, times: &[Timestamp]) -> StoreResult<()>;
+    /// Takes up to `wanted` dispatches under a limit, of all processes one at a time. `now` is this process's clock; on
+    /// PostgreSQL the server's counts, since others take too.
+    async fn rate_take(&self, rate: &Rate, wanted: usize, now: Timestamp) -> StoreResult<RateTaken>;
 }

@@ -6,6 +6,7 @@
 mod execution;
 mod lease;
 mod limit;
+mod nudge;
 mod queue;
 mod reads;
 mod remote;
@@ -17,6 +18,7 @@ mod world;
 pub use execution::{Commit, Committed, DueTimer, ExecutionStore};
 pub use lease::{LeaseStore, Roster};
 pub use limit::{LimitStore, SlotGroup, Slots};
+pub use nudge::{NoNudges, Nudge, Nudges};
 pub use queue::{
     AttemptKey, Claimed, Delivered, Dispatcher, QueueDepth, QueueError, Receipt, Task, TaskOutcome, TaskSource,
 };
@@ -27,6 +29,7 @@ pub use runtime::{Progress, Runtime, RuntimeError, Started};
 pub use workflow::{NewVersion, VersionFilter, WorkflowFilter, WorkflowStore};
 pub use world::{Clock, CrashPoint, Entropy, Faults, NoFaults};
 
+use super::inbox::InboxStore;
 use super::task_types::TaskTypeStore;
 use super::waits::WaitStore;
 
@@ -49,7 +52,7 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 /// A whole store.
 pub trait Store:
-    ExecutionStore + ExecutionReads + LeaseStore + WorkflowStore + LimitStore + WaitStore + TaskTypeStore + RetentionStore
+    ExecutionStore + ExecutionReads + LeaseStore + WorkflowStore + LimitStore + WaitStore + InboxStore + TaskTypeStore + RetentionStore
 {
 }
 impl<T> Store for T where
@@ -59,6 +62,7 @@ impl<T> Store for T where
         + WorkflowStore
         + LimitStore
         + WaitStore
+        + InboxStore
         + TaskTypeStore
         + RetentionStore
 {

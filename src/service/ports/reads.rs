@@ -108,6 +108,8 @@ pub trait ExecutionReads: Send + Sync + 'static {
     async fn now(&self) -> StoreResult<Timestamp>;
     /// One execution.
     async fn execution_find(&self, id: ExecutionId) -> StoreResult<Option<Execution>>;
+    /// The state of an execution, and no more of it.
+    async fn execution_status(&self, id: ExecutionId) -> StoreResult<Option<ExecutionStatus>>;
     /// The execution of a workflow with this idempotency key.
     async fn execution_find_by_key(&self, workflow: WorkflowId, key: &str) -> StoreResult<Option<Execution>>;
     /// A page of executions.

@@ -47,6 +47,8 @@ pub trait Runtime: Send + Sync + 'static {
     async fn wait_ended(&self, id: ExecutionId, at_most: Duration) -> Result<bool, RuntimeError>;
     /// Drops what is cached of the active version of a workflow (children start the active one).
     async fn workflow_changed(&self, name: &str);
+    /// Counts the changes of workflows that other nodes told of: what is cached of any was right at most until the last.
+    fn workflow_changes(&self) -> u64;
     /// Every change of a step's or the execution's row of this execution from now on, after its commit (for `stepwell run`).
     async fn watch(&self, id: ExecutionId) -> tokio::sync::mpsc::UnboundedReceiver<Progress>;
 }
