@@ -52,7 +52,15 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 /// A whole store.
 pub trait Store:
-    ExecutionStore + ExecutionReads + LeaseStore + WorkflowStore + LimitStore + WaitStore + InboxStore + TaskTypeStore + RetentionStore
+    ExecutionStore
+    + ExecutionReads
+    + LeaseStore
+    + WorkflowStore
+    + LimitStore
+    + WaitStore
+    + InboxStore
+    + TaskTypeStore
+    + RetentionStore
 {
 }
 impl<T> Store for T where
