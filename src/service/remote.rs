@@ -223,7 +223,10 @@ impl Service {
         let (given, said) = match result.result {
             Ok(output) => match self.bounded(output) {
                 Ok(output) => (Ok(output), said),
-                Err((error, told)) => (Err(error), said.and(Err(told))),
+                Err(refused) => {
+                    let (error, told) = *refused;
+                    (Err(error), said.and(Err(told)))
+                }
             },
             Err(error) => (Err(error.into()), said),
         };
@@ -236,14 +239,14 @@ impl Service {
     }
 
     /// An output, where it is not too large. The worker did its work, and another attempt would give the same.
-    fn bounded(&self, output: serde_json::Value) -> Result<Value, (StepError, ServiceError)> {
+    fn bounded(&self, output: serde_json::Value) -> Result<Value, Box<(StepError, ServiceError)>> {
         let (bytes, most) = (output.to_string().len(), self.limits.output_bytes);
         if bytes <= most {
             return Ok(Value::from_json(output));
         }
         let error = StepError::fatal(code::LIMIT, format!("the output is larger than {most} bytes"));
         let message = format!("the output has {bytes} bytes as JSON, and {most} is the most: the attempt has failed");
-        Err((StepError { unknown: true, ..error }, ServiceError::Limit { message }))
+        Err(Box::new((StepError { unknown: true, ..error }, ServiceError::Limit { message })))
     }
 
     /// What the rows say of a leased attempt.

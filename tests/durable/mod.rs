@@ -32,7 +32,9 @@ impl Run {
         assert_eq!(status, 201, "{told}");
         let trace = Trace::attach(server.pid(), &server.folder())?;
         let id = server.execute("waits", json!({})).await;
-        let (ended, ()) = tokio::join!(server.ended(&id), signal(&server, &trace, &id));
+        // Tracing is slow, and reading the trace too: the client is patient.
+        let path = format!("/executions/{id}?wait=2m");
+        let (ended, ()) = tokio::join!(server.get(&path), signal(&server, &trace, &id));
         assert_eq!(ended["status"], "completed");
         Some(Self { id: id.parse().unwrap(), calls: trace.stop() })
     }

@@ -71,8 +71,8 @@ fn is_mark_of_commit(call: &Call) -> bool {
 pub fn completed_before(calls: &[Call], execution: Uuid, answer: &Answer) -> Result<(), String> {
     let Found { asked, answer } = answer.find(calls)?;
     let sent = calls.iter().filter(|call| call.is_sent() && call.began > asked && call.ended < answer.began);
-    let of_it = sent.clone().filter(|call| call.holds(execution.as_bytes()));
-    let rows = of_it.filter(|call| !is_query(calls, call)).last();
+    let mut of_it = sent.clone().filter(|call| call.holds(execution.as_bytes()));
+    let rows = of_it.rfind(|call| !is_query(calls, call));
     let rows = rows.ok_or("no answer to a COMMIT: no row of it was sent before the answer")?;
     let commit = sent.clone().find(|call| call.file == rows.file && call.began >= rows.began && call.holds(b"COMMIT"));
     let commit = commit.ok_or("no answer to a COMMIT: none was sent before the answer")?;

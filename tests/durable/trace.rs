@@ -64,7 +64,7 @@ impl Trace {
     /// Traces a process and its threads from now on; nothing where this system does not let it be traced.
     pub fn attach(pid: i32, folder: &Path) -> Option<Self> {
         let file = folder.join("trace");
-        let mut strace = Command::new("strace")
+        let strace = Command::new("strace")
             .args(["-f", "-y", "-xx", "-s", "65536", "-e", CALLS, "-o"])
             .arg(&file)
             .args(["-p", &pid.to_string()])
@@ -72,9 +72,9 @@ impl Trace {
             .stderr(Stdio::piped())
             .spawn()
             .expect("`strace`: install it, or run `make require`");
+        let mut trace = Self { strace, file };
         let mut told = String::new();
-        BufReader::new(strace.stderr.take()?).read_line(&mut told).unwrap();
-        let trace = Self { strace, file };
+        BufReader::new(trace.strace.stderr.take().unwrap()).read_line(&mut told).unwrap();
         if told.contains("Operation not permitted") {
             eprintln!("not shown: this system lets no process be traced ({})", told.trim());
             return None;

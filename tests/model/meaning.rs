@@ -77,6 +77,9 @@ pub struct Prediction {
 
 const NEVER: u64 = u64::MAX;
 
+/// What a wait gets: a name to be bound to a number, nothing, or an error.
+type Coming<'a> = Result<Option<(&'a str, i64)>, &'a str>;
+
 /// Predicts what becomes of a workflow.
 pub fn predict(workflow: &Workflow) -> Prediction {
     let model = Model { seed: workflow.seed };
@@ -274,10 +277,10 @@ impl Model {
         }
     }
 
-    /// A wait for what comes from outside, at some time: a name to be bound to a number, nothing, or an error.
+    /// A wait for what comes from outside, at some time.
     fn awaited(
         &self,
-        comes: Option<(u64, Result<Option<(&str, i64)>, &str>)>,
+        comes: Option<(u64, Coming<'_>)>,
         timeout: Option<u64>,
         (at, drain): (u64, u64),
         here: &Here,

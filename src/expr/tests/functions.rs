@@ -123,7 +123,7 @@ fn lists_are_summed_up() {
     check("sum", json!([[], 7]), json!(7));
     check_error("sum", json!([[], "a"]), "`sum` starts from a number or a duration, not from text \"a\"");
     let durations = Value::list(vec![Value::Duration(1), Value::Duration(2)]);
-    assert_eq!(run("sum", &[durations.clone()]), Ok(Value::Duration(3)));
+    assert_eq!(run("sum", std::slice::from_ref(&durations)), Ok(Value::Duration(3)));
     assert_eq!(run("sum", &[durations, Value::Duration(4)]), Ok(Value::Duration(7)));
     assert_eq!(run("sum", &[Value::list(vec![]), Value::Duration(0)]), Ok(Value::Duration(0)));
     check("avg", json!([[1, 2]]), json!(1.5));
