@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::e2e::server::{Backend, Setup, TestServer};
 
 use proof::{Answer, completed_before, synced_before};
-use trace::{Call, Trace, asked};
+use trace::{Call, Trace};
 
 /// Waits for a signal in the middle.
 const FLOW: &str = "workflow waits {\n  wait go: \"go\"\n  step tell: log { message = \"it went\" }\n}\n";
@@ -56,9 +56,7 @@ fn ended_request(id: &str) -> String {
 async fn signal(server: &TestServer, trace: &Trace, id: &str) {
     let request = ended_request(id);
     server
-        .until("the server has read that a client waits", async |_: &TestServer| {
-            asked(&trace.calls(), &request).map(drop)
-        })
+        .until("the server has read that a client waits", async |_: &TestServer| trace.shows(&request).then_some(()))
         .await;
     let (status, told) = server.post(&format!("/executions/{id}/signals/go"), Value::Null).await;
     assert_eq!(status, 202, "{told}");

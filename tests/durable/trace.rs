@@ -84,8 +84,15 @@ impl Trace {
     }
 
     /// The calls so far that have ended.
-    pub fn calls(&self) -> Vec<Call> {
+    fn calls(&self) -> Vec<Call> {
         read(&std::fs::read_to_string(&self.file).unwrap())
+    }
+
+    /// Whether these bytes were read or written, in one call. The text alone is searched: to make calls of all of it over and over
+    /// takes longer than what it waits for.
+    pub fn shows(&self, bytes: &str) -> bool {
+        let written: String = bytes.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
+        std::fs::read_to_string(&self.file).unwrap().contains(&written)
     }
 
     /// Ends the trace, not the process; all calls.

@@ -19,7 +19,7 @@ const MAX_COMPILED: usize = 256 * 1024;
 const KEPT: usize = 128;
 
 /// What compiling costs, in units for each place of the pattern.
-const COMPILING: usize = 100;
+const COMPILING: usize = 300;
 
 /// What a class of Unicode (`\p{Greek}`) costs instead, which is a large table.
 const UNICODE_CLASS: usize = 60;

@@ -24,7 +24,7 @@ pub(super) const TABLE: &[Function] = &[
         .does("Whether a regular expression matches somewhere in a text; `^` and `$` tie it to the ends.", matches)
         .cost(
             "O(n m)",
-            "bytes of text × places of the pattern / 4; 100 a place when an evaluation first uses a pattern",
+            "bytes of text × places of the pattern / 4; 300 a place when an evaluation first uses a pattern",
         ),
     method("replace", (2, 3), "string.replace(old: string, new: string, limit?: int) -> string")
         .does("The text with `new` for each `old`, or for the first `limit` of them.", replace)
