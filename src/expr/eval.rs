@@ -26,7 +26,7 @@ pub(super) mod price {
     /// For finding a function and handing it its arguments.
     pub const CALL: usize = 1;
     /// For an error that is absorbed.
-    pub const ERROR: usize = 12;
+    pub const ERROR: usize = 16;
 
     /// For an entry of an object.
     pub fn entry(key: &str) -> usize {
