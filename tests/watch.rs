@@ -65,9 +65,12 @@ impl Watched {
         self.dir.join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    /// Puts the file there whole, as `git` and editors do: the watcher can't meet a half of it.
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
-        fs::write(self.path(name), text).unwrap();
+        let aside = self.dir.with_extension("aside");
+        fs::write(&aside, text).unwrap();
+        fs::rename(aside, self.path(name)).unwrap();
     }
 
     /// The workflow's state and the number of its active version.
@@ -280,8 +283,8 @@ async fn the_second_of_two_files_with_one_workflow_is_told_of_the_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_source_is_reported() {
     let mut watched = Watched::with(&[("good.toml", &source("good", "1"))]).await;
-    fs::write(watched.path("big.flow"), vec![b' '; 2 * 1024 * 1024 + 1]).unwrap();
-    fs::write(watched.path("latin.flow"), b"workflow caf\xe9 { }").unwrap();
+    watched.write("big.flow", vec![b' '; 2 * 1024 * 1024 + 1]);
+    watched.write("latin.flow", b"workflow caf\xe9 { }");
     let big = watched.until_state("big.flow", SourceState::Failed).await;
     assert_eq!(big.error.as_deref(), Some("it has 2097153 bytes, and 2097152 are allowed"));
     let latin = watched.until_state("latin.flow", SourceState::Failed).await;
