@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use stepwell::engine::{Compensation, Control, ExecutionStatus};
 use stepwell::expr::Value;
-use stepwell::service::ports::{Progress, Runtime, RuntimeError, Started};
+use stepwell::service::model::ExecutionView;
+use stepwell::service::ports::{Progress, Runtime, RuntimeError, Started, Waited};
 
 use crate::sim::world::{Crashes, World, expected, jobs, simulate};
 
@@ -24,6 +25,47 @@ fn every_shape_of_workflow_runs_to_its_end() {
 }
 
 #[test]
+fn whoever_waits_is_told_what_the_rows_say() {
+    simulate(async {
+        let mut world = World::new(1, true, Crashes::Never);
+        let node = world.node().await;
+        for workflow in ["sequence", "fails", "parent", "waits"] {
+            let (id, other) = (
+                world.start(&node, workflow, 1, "one").await.unwrap(),
+                world.start(&node, workflow, 2, "two").await.unwrap(),
+            );
+            let wait = || node.wait_ended(id, Duration::from_secs(60));
+            let (first, second, other) = tokio::join!(wait(), wait(), node.wait_ended(other, Duration::from_secs(60)));
+            assert_eq!(told(first), world.view(id), "{workflow}");
+            assert_eq!(told(second), world.view(id), "{workflow}");
+            assert_ne!(told(other).execution.id, id);
+        }
+    });
+}
+
+fn told(waited: Result<Waited, RuntimeError>) -> ExecutionView {
+    match waited.unwrap() {
+        Waited::Ended(Some(view)) => *view,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_start_that_runs_through_at_once_answers_what_the_rows_say() {
+    simulate(async {
+        let mut world = World::new(1, true, Crashes::Never);
+        let text = "workflow pure {\ninput n: int\nlet a = input.n + 1\nlet b = a * 2\nreturn b\n}";
+        world.store.publish(&crate::sim::plans::compiled(text)[0]);
+        let node = world.node().await;
+        let (execution, plan) = world.execution("pure", 1, None);
+        let Started::New(view) = node.start(execution, plan).await.unwrap() else { panic!("it was there") };
+        assert_eq!(view.execution.status, ExecutionStatus::Completed);
+        assert_eq!(view, world.view(view.execution.id));
+        assert!(view.current_step_order.is_some());
+    });
+}
+
+#[test]
 fn ten_steps_take_eleven_commits() {
     simulate(async {
         let mut world = World::new(1, true, Crashes::Never);
@@ -32,7 +74,7 @@ fn ten_steps_take_eleven_commits() {
         let node = world.node().await;
         let before = world.store.rows().commits;
         let id = world.start(&node, "ten", 1, "key").await.unwrap();
-        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap().has_ended());
         assert_eq!(world.store.rows().commits - before, 11);
     });
 }
@@ -49,7 +91,7 @@ fn a_key_that_is_taken_gives_the_execution_that_is_there() {
             panic!("it was started")
         };
         assert_eq!(there.id, first.id);
-        assert!(node.wait_ended(first.id, Duration::from_secs(60)).await.unwrap());
+        assert!(node.wait_ended(first.id, Duration::from_secs(60)).await.unwrap().has_ended());
         assert_eq!(world.find(second.id), None);
         assert!(world.queue.dispatched().iter().all(|key| key.execution == first.id), "the twin acted");
         world.check();
@@ -68,8 +110,8 @@ fn a_start_for_later_is_a_row_alone_until_its_time() {
         assert!(matches!(node.start(execution, plan).await.unwrap(), Started::New(_)));
         assert_eq!(node.live(), 0);
         assert_eq!(world.find(id).unwrap().status, ExecutionStatus::Pending);
-        assert!(!node.wait_ended(id, Duration::from_secs(8)).await.unwrap());
-        assert!(node.wait_ended(id, Duration::from_secs(10)).await.unwrap());
+        assert!(!node.wait_ended(id, Duration::from_secs(8)).await.unwrap().has_ended());
+        assert!(node.wait_ended(id, Duration::from_secs(10)).await.unwrap().has_ended());
         let started_at = world.find(id).unwrap().started_at.unwrap();
         assert!(started_at >= due && started_at.since_ms(due) < 100, "due {due}, started {started_at}");
     });
@@ -83,7 +125,7 @@ fn what_waits_long_leaves_memory_and_goes_on_in_time() {
         let id = world.start(&node, "waits", 1, "key").await.unwrap();
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!(node.live(), 0, "it waits for eight seconds and is in memory");
-        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap().has_ended());
         let execution = world.find(id).unwrap();
         assert_eq!(execution.status, ExecutionStatus::Completed);
         let took = execution.completed_at.unwrap().since_ms(execution.started_at.unwrap());
@@ -97,7 +139,7 @@ fn what_has_ended_leaves_memory() {
         let mut world = World::new(1, true, Crashes::Never);
         let node = world.node().await;
         let id = world.start(&node, "parent", 1, "key").await.unwrap();
-        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap().has_ended());
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(node.live(), 0);
     });
@@ -131,13 +173,13 @@ fn a_retry_by_hand_goes_on_from_the_failed_step_of_an_execution_that_left_memory
         let mut world = World::new(1, true, Crashes::Never);
         let node = world.node().await;
         let id = world.start(&node, "fails", 1, "key").await.unwrap();
-        assert!(node.wait_ended(id, Duration::from_secs(600)).await.unwrap());
+        assert!(node.wait_ended(id, Duration::from_secs(600)).await.unwrap().has_ended());
         tokio::time::sleep(Duration::from_secs(10)).await;
         let attempts = || world.queue.dispatched().iter().filter(|key| key.path.as_str() == "b").count();
         let before = attempts();
         node.control(id, Control::Retry).await.unwrap();
         assert!(!world.find(id).unwrap().status.is_terminal());
-        assert!(node.wait_ended(id, Duration::from_secs(600)).await.unwrap());
+        assert!(node.wait_ended(id, Duration::from_secs(600)).await.unwrap().has_ended());
         assert!(attempts() > before);
         assert_eq!(world.queue.dispatched().iter().filter(|key| key.path.as_str() == "a").count(), 1);
         world.check();
@@ -157,7 +199,7 @@ fn the_undos_that_failed_are_retried_of_an_execution_that_ended_and_left_memory(
         tokio::time::sleep(Duration::from_secs(5)).await;
         node.control(id, Control::Cancel { reason: "enough".into(), undo: true }).await.unwrap();
         for wanted in [Compensation::Failed, Compensation::Failed, Compensation::Done] {
-            assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+            assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap().has_ended());
             tokio::time::sleep(Duration::from_secs(5)).await;
             let ended = world.find(id).unwrap();
             assert_eq!((ended.status, ended.compensation), (ExecutionStatus::Cancelled, wanted));
@@ -191,7 +233,7 @@ fn a_watcher_sees_every_row_once_it_is_written() {
         let id = execution.id;
         let mut progress = node.watch(id).await;
         node.start(execution, plan).await.unwrap();
-        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap().has_ended());
         let (mut steps, mut last) = (Vec::new(), None);
         while let Ok(seen) = progress.try_recv() {
             match seen {
@@ -217,7 +259,7 @@ fn a_missing_workflow_is_a_failed_step_with_a_clear_message() {
         execution.max_retries = 0;
         let id = execution.id;
         node.start(execution, plan).await.unwrap();
-        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap().has_ended());
         let error = world.find(id).unwrap().error.unwrap();
         assert_eq!((&*error.code, &*error.message), ("CHILD_FAILED", "there is no workflow `nobody`"));
     });
@@ -245,7 +287,7 @@ fn a_child_gets_its_defaults_and_settings_and_what_does_not_fit_fails_the_step()
             execution.max_retries = 0;
             let id = execution.id;
             node.start(execution, plan).await.unwrap();
-            assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+            assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap().has_ended());
             ended.push(world.find(id).unwrap());
         }
         assert_eq!(ended[0].output.as_ref().unwrap().get("sum"), Some(&Value::Int(13)));

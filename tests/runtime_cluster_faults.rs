@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use stepwell::ids::ExecutionId;
 use stepwell::runtime::Node;
-use stepwell::service::ports::{Clock, Runtime, RuntimeError, Started};
+use stepwell::service::ports::{Clock, Runtime, RuntimeError};
 use tokio::time::Instant;
 
 use crate::sim::queue::QueueFaults;
@@ -59,7 +59,7 @@ impl<'a> Cluster<'a> {
             let (mut execution, plan) = self.world.execution(workflow, n, Some(key));
             execution.id = node.entropy().execution_id(self.world.clock.now());
             match node.start(execution, plan).await {
-                Ok(Started::New(execution) | Started::Existing(execution)) => return execution.id,
+                Ok(started) => return started.execution().id,
                 Err(RuntimeError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
                 Err(error) => panic!("{error}"),
             }

@@ -119,7 +119,7 @@ fn a_failed_commit_gives_its_caller_unavailable_and_the_start_can_be_repeated() 
             let answer = world.start(&node, "sequence", 1, "key").await;
             assert!(matches!(answer, Err(RuntimeError::Unavailable(_))));
             let id = world.start(&node, "sequence", 1, "key").await.unwrap();
-            assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+            assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap().has_ended());
             assert_eq!(world.store.rows().executions.len(), 1);
             world.check();
         });
@@ -157,7 +157,7 @@ fn a_database_that_is_away_for_a_while_holds_executions_up_and_loses_none() {
         assert!(world.start(&node, "sequence", 9, "key").await.is_err());
         world.store.set_away(false);
         for id in started {
-            assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+            assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap().has_ended());
         }
         world.check();
     });
@@ -172,7 +172,7 @@ fn a_queue_that_lost_everything_is_given_it_again() {
         let id = world.start(&node, "sequence", 1, "key").await.unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
         world.queue.flush();
-        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap().has_ended());
         let first: Vec<_> = world.queue.dispatched().into_iter().filter(|key| key.path.as_str() == "a").collect();
         assert_eq!(first.len(), 2, "sent twice: {first:?}");
         assert_eq!(first[0], first[1], "the same attempt: nobody had failed it");
@@ -190,7 +190,7 @@ fn a_poison_step_ends_its_execution_after_three_crashes() {
         execution.max_retries = 0;
         let id = execution.id;
         node.start(execution, plan).await.unwrap();
-        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap());
+        assert!(node.wait_ended(id, Duration::from_secs(60)).await.unwrap().has_ended());
         assert_eq!(&*world.find(id).unwrap().error.unwrap().code, "POISONED");
         assert_eq!(world.queue.dispatched().len(), 3);
     });
@@ -271,7 +271,7 @@ fn two_owners(seed: u64, guarded: bool) -> Vec<String> {
             let lost = tokio::time::timeout(Duration::from_secs(600), old.fenced()).await.unwrap();
             assert!(!lost.is_empty());
             for id in ids {
-                assert!(new.wait_ended(id, Duration::from_secs(3_600)).await.unwrap());
+                assert!(new.wait_ended(id, Duration::from_secs(3_600)).await.unwrap().has_ended());
             }
             world.check();
         } else {

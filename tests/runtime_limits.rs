@@ -49,7 +49,7 @@ async fn started(world: &World, node: &Node, workflow: &str, n: i64) -> Executio
 
 async fn all_end(world: &World, node: &Node, ids: &[ExecutionId]) {
     for id in ids {
-        assert!(node.wait_ended(*id, Duration::from_secs(600)).await.unwrap(), "{:?}", world.find(*id));
+        assert!(node.wait_ended(*id, Duration::from_secs(600)).await.unwrap().has_ended(), "{:?}", world.find(*id));
     }
 }
 

@@ -130,7 +130,7 @@ impl Pair {
 
     async fn all_end(&self, node: usize, ids: &[ExecutionId]) {
         for id in ids {
-            let ended = self.nodes[node].wait_ended(*id, Duration::from_secs(600)).await.unwrap();
+            let ended = self.nodes[node].wait_ended(*id, Duration::from_secs(600)).await.unwrap().has_ended();
             assert!(ended, "{:?}", self.world.find(*id));
         }
     }
@@ -183,11 +183,11 @@ fn what_is_asked_of_one_node_is_done_by_the_other_and_told_to_who_asked() {
         );
         other.control(ids[0], Control::Resume).await.unwrap();
         other.control(ids[0], told(1)).await.unwrap();
-        let ended = other.wait_ended(ids[0], Duration::from_secs(5)).await.unwrap();
+        let ended = other.wait_ended(ids[0], Duration::from_secs(5)).await.unwrap().has_ended();
         assert!(ended, "{:?}", pair.world.store.rows().history(ids[0]));
         assert_eq!(pair.status(ids[0]), ExecutionStatus::Completed);
         other.control(ids[1], cancel()).await.unwrap();
-        assert!(other.wait_ended(ids[1], Duration::from_secs(5)).await.unwrap());
+        assert!(other.wait_ended(ids[1], Duration::from_secs(5)).await.unwrap().has_ended());
         assert_eq!(pair.status(ids[1]), ExecutionStatus::Cancelled);
         let nobody = pair.nodes[0].entropy().execution_id(pair.world.clock.now());
         let unknown = other.control(nobody, cancel()).await.unwrap_err();

@@ -217,7 +217,7 @@ fn a_wait_that_is_out_of_memory_takes_its_event_and_one_in_its_middle_outlives_a
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!(node.live(), 0);
         world.send(&node, "news", "one", news("it", 0)).await;
-        assert!(node.wait_ended(id, Duration::from_secs(10)).await.unwrap());
+        assert!(node.wait_ended(id, Duration::from_secs(10)).await.unwrap().has_ended());
         assert_eq!(heard(&world, id), "it");
     });
 }
@@ -247,7 +247,7 @@ fn a_paused_execution_stands_over_a_restart_and_goes_on_where_it_stood() {
             node = world.node().await;
         }
         node.control(id, Control::Resume).await.unwrap();
-        assert!(node.wait_ended(id, Duration::from_secs(10)).await.unwrap());
+        assert!(node.wait_ended(id, Duration::from_secs(10)).await.unwrap().has_ended());
         assert_eq!(world.find(id).unwrap().status, ExecutionStatus::Completed);
         world.check();
     });
@@ -269,7 +269,7 @@ fn what_is_done_at_most_once_is_not_sent_again_when_the_queue_forgets() {
             let id = world.start(&node, "once", 1, "key").await.unwrap();
             tokio::time::sleep(Duration::from_millis(20)).await;
             world.queue.flush();
-            assert!(node.wait_ended(id, Duration::from_secs(600)).await.unwrap());
+            assert!(node.wait_ended(id, Duration::from_secs(600)).await.unwrap().has_ended());
             let execution = world.find(id).unwrap();
             assert_eq!(execution.status, status, "{policy}{:?}", execution.error);
             assert_eq!(world.queue.dispatched().len(), dispatches, "{policy}");

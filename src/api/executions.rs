@@ -9,7 +9,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 
 use crate::expr::Value;
 use crate::service::ports::{ExecutionFilter, Started, StepFilter};
-use crate::service::{ExecutionQuery, ExecutionView, Service};
+use crate::service::{ExecutionQuery, Service};
 
 use super::Tag;
 use super::body::{AnyBody, Body, OptionalBody};
@@ -60,14 +60,9 @@ impl Executions {
     #[oai(path = "/", method = "post", operation_id = "execution_start")]
     async fn start(&self, body: Body<StartDto>) -> Result<Start, ChangeFailure> {
         let started = self.0.execution_start(body.0.into()).await?;
-        let (Started::New(execution) | Started::Existing(execution)) = &started;
-        let location = format!("/api/v1/executions/{}", execution.id);
+        let location = format!("/api/v1/executions/{}", started.execution().id);
         Ok(match started {
-            Started::New(execution) if !execution.status.is_terminal() => {
-                Start::New(Json(ExecutionView { execution, current_step_order: None }.into()), location)
-            }
-            // It ran through at once: what it came to is in its rows.
-            Started::New(execution) => Start::New(Json(self.0.execution_find(execution.id).await?.into()), location),
+            Started::New(view) => Start::New(Json(view.into()), location),
             Started::Existing(execution) => {
                 Start::Existing(Json(self.0.execution_find(execution.id).await?.into()), location)
             }

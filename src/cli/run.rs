@@ -18,7 +18,7 @@ use crate::engine::ExecutionStatus;
 use crate::lang::Source;
 use crate::server::{Core, ServeError, Telemetry, stop_signal};
 use crate::service::model::{Execution, Origin};
-use crate::service::ports::{Runtime, Started, StepFilter};
+use crate::service::ports::{Runtime, StepFilter};
 use crate::service::{Handlers, Service, ServiceError, StartRequest, Upload};
 
 use super::Exit;
@@ -123,10 +123,11 @@ async fn run_on(
         input: crate::expr::Value::from_json(input),
         ..StartRequest::default()
     };
-    let (Started::New(execution) | Started::Existing(execution)) = service.execution_start(request).await?;
+    let started = service.execution_start(request).await?;
+    let execution = started.execution();
     let color = if args.output == Format::Json { color::stderr() } else { color::stdout() };
     let mut shows = Shows::new(execution.id, args.output == Format::Json, color, service.now());
-    follow(core, &mut shows, &execution).await?;
+    follow(core, &mut shows, execution).await?;
     let ended = service.execution_find(execution.id).await?.execution;
     result(args, service, &mut shows, &ended).await
 }

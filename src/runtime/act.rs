@@ -56,7 +56,7 @@ impl Actor {
         while let Some(mut written) = self.written.recv().await {
             let mut orders = Orders::default();
             for turn in &mut written.turns {
-                answer(turn, &written.rows);
+                answer(turn);
                 orders.take(turn);
             }
             self.tell_watchers(&written);
@@ -147,9 +147,9 @@ impl Actor {
         }
         for update in &commit.executions {
             audience.tell(update.id, || Progress::Execution(update.clone()));
-            if update.status.is_terminal() {
-                audience.ended(update.id);
-            }
+        }
+        for ending in written.turns.iter().filter_map(|turn| turn.ending.as_ref()) {
+            audience.ended(&ending.view);
         }
     }
 
@@ -193,12 +193,10 @@ impl Orders {
 }
 
 /// Answers whoever waits for this turn: what it asked for is durable.
-fn answer(turn: &mut Turn, rows: &super::commit::Rows) {
+fn answer(turn: &mut Turn) {
     match std::mem::replace(&mut turn.cause, Cause::Own) {
-        Cause::Start(answer) => {
-            if let Some(execution) = rows.started(turn.execution) {
-                let _ = answer.send(Ok(Started::New(execution)));
-            }
+        Cause::Start { answer, view } => {
+            let _ = answer.send(Ok(Started::New(*view)));
         }
         Cause::Control { answer, verdict } => {
             let _ = answer.send(verdict);

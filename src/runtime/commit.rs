@@ -5,7 +5,6 @@ use std::hash::BuildHasherDefault;
 
 use crate::engine::{Effects, StepRow};
 use crate::ids::{Attempt, Epoch, ExecutionId, PartitionId, StepPath};
-use crate::service::model::Execution;
 use crate::service::ports::Commit;
 
 use super::message::Turn;
@@ -16,7 +15,6 @@ use super::shared::{IdHasher, IdMap};
 pub(super) struct Rows {
     pub commit: Commit,
     executions: IdMap<ExecutionId, usize>,
-    starts: IdMap<ExecutionId, usize>,
     steps: HashMap<(ExecutionId, StepPath, Attempt), usize, BuildHasherDefault<IdHasher>>,
 }
 
@@ -25,7 +23,6 @@ impl Rows {
     pub fn add(&mut self, turn: &mut Turn) {
         let Effects { execution, steps, logs, controls, caches, .. } = &mut turn.effects;
         if let Some(start) = turn.start.take() {
-            self.starts.insert(turn.execution, self.commit.starts.len());
             self.commit.starts.push(*start);
         }
         if let Some(update) = execution.take() {
@@ -84,24 +81,6 @@ impl Rows {
         starts.len() + executions.len() + steps.len() + logs.len() + controls.len() + settled.len()
     }
 
-    /// An execution that was started in this commit, as it is recorded.
-    pub fn started(&self, id: ExecutionId) -> Option<Execution> {
-        let mut execution = self.commit.starts.get(*self.starts.get(&id)?)?.clone();
-        if let Some(update) = self.executions.get(&id).and_then(|at| self.commit.executions.get(*at)) {
-            execution.status = update.status;
-            execution.seq = update.seq;
-            execution.retry_count = update.retry_count;
-            execution.output.clone_from(&update.output);
-            execution.error.clone_from(&update.error);
-            execution.wake_at = update.wake_at;
-            execution.started_at = update.started_at;
-            execution.completed_at = update.completed_at;
-            execution.cancel_requested_at = update.cancel_requested_at;
-            execution.compensation = update.compensation;
-        }
-        Some(execution)
-    }
-
     /// The rows of one execution.
     pub fn of(&self, id: ExecutionId) -> Self {
         let Commit { leases, starts, executions, steps, logs, controls, deliveries, caches, settled, grants } =
@@ -119,8 +98,7 @@ impl Rows {
             settled: settled.iter().filter(|settled| settled.execution == Some(id)).cloned().collect(),
             grants: grants.iter().filter(|(of, _)| *of == id).copied().collect(),
         };
-        let starts = commit.starts.first().map(|start| (start.id, 0)).into_iter().collect();
         let executions = commit.executions.first().map(|update| (update.id, 0)).into_iter().collect();
-        Self { commit, starts, executions, steps: HashMap::default() }
+        Self { commit, executions, steps: HashMap::default() }
     }
 }

@@ -167,12 +167,12 @@ impl Committer {
         let mut refused: IdMap<ExecutionId, ()> = IdMap::default();
         for mut turn in turns {
             let id = turn.execution;
-            let is_start = matches!(turn.cause, Cause::Start(_));
+            let is_start = matches!(turn.cause, Cause::Start { .. });
             if is_start && let Some(there) = existing.remove(&id) {
                 let then = if there.id == id { Then::Reload } else { Then::Forget };
                 self.poison(id, then);
                 refused.insert(id, ());
-                if let Cause::Start(answer) = std::mem::replace(&mut turn.cause, Cause::Own) {
+                if let Cause::Start { answer, .. } = std::mem::replace(&mut turn.cause, Cause::Own) {
                     let _ = answer.send(Ok(crate::service::ports::Started::Existing(there)));
                 }
             } else if refused.contains_key(&id) {
@@ -286,7 +286,7 @@ impl Committer {
         let what = match cause {
             Cause::Outcome(delivered) => Some(What::Outcome(delivered)),
             Cause::Lost(event) => Some(What::Event(event)),
-            Cause::Start(_) | Cause::Control { .. } | Cause::Own => None,
+            Cause::Start { .. } | Cause::Control { .. } | Cause::Own => None,
         };
         if let Some(what) = what.filter(|_| feed) {
             self.shared.send(shard, Inbound::Apply { id: execution, job: Job { permit, ..Job::own(what) } });
@@ -332,7 +332,7 @@ impl Committer {
 fn tell_unavailable(turn: &mut Turn) {
     let why = || RuntimeError::Unavailable("the database did not take the change; try again".to_owned());
     match std::mem::replace(&mut turn.cause, Cause::Own) {
-        Cause::Start(answer) => drop(answer.send(Err(why()))),
+        Cause::Start { answer, .. } => drop(answer.send(Err(why()))),
         Cause::Control { answer, .. } => drop(answer.send(Err(why()))),
         other => turn.cause = other,
     }

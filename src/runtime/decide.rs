@@ -71,8 +71,9 @@ impl Live {
     pub fn decide_start(&mut self, job: StartJob, now: Timestamp) -> Turn {
         let StartJob { execution, answer, permit, .. } = job;
         let effects = self.span.in_scope(|| advance(&self.plan, &mut self.state, Event::Started, now));
-        let turn = self.turn(effects.unwrap_or_default(), Cause::Start(answer));
-        Turn { start: Some(Box::new(execution)), permit, ..turn }
+        let turn = self.turn(effects.unwrap_or_default(), Cause::Own);
+        let cause = Cause::Start { answer, view: Box::new(self.view.clone()) };
+        Turn { start: Some(Box::new(execution)), cause, permit, ..turn }
     }
 
     /// A turn that sends again what is under way, where the queue does not hold it.
@@ -98,10 +99,8 @@ impl Live {
             if task.is_gated() { gated.push(task) } else { tasks.push(task.task) }
         }
         let children = std::mem::take(&mut effects.children);
+        self.note(&effects);
         let ending = effects.ended.then(|| self.ending());
-        if let Some(update) = &effects.execution {
-            self.started_at = update.started_at.or(self.started_at);
-        }
         Turn {
             bytes: effects.steps.iter().map(row_bytes).sum::<usize>() + effects.logs.len() * 128,
             tasks,
@@ -130,9 +129,10 @@ impl Live {
     pub fn ending(&self) -> Ending {
         let event = self.parent.as_ref().and_then(|parent| {
             let (output, error) = (self.state.output(), self.state.error());
-            child_outcome(parent, self.id, self.state.status(), output, error, self.started_at.unwrap_or(self.touched))
+            let started_at = self.view.execution.started_at.unwrap_or(self.touched);
+            child_outcome(parent, self.id, self.state.status(), output, error, started_at)
         });
-        Ending { parent: self.parent.clone(), event, started_at: self.started_at }
+        Ending { parent: self.parent.clone(), event, view: Box::new(self.view.clone()) }
     }
 
     /// The task of a dispatch, and what it waits for before it goes to the queue.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use opentelemetry::trace::TraceContextExt;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::engine::{ExecutionState, Start};
+use crate::engine::{Effects, ExecutionState, Start};
 use crate::expr::Timestamp;
 use crate::ids::{Epoch, ExecutionId, WorkflowId};
 use crate::plan::Plan;
-use crate::service::model::{Execution, Parent};
+use crate::service::model::{Execution, ExecutionView, Parent};
 
 use super::message::Loaded;
 use super::slots::SlotOf;
@@ -26,7 +26,8 @@ pub(super) struct Live {
     pub parent: Option<Parent>,
     /// Where it counts, where its workflow has a limit.
     pub slot: Option<Arc<SlotOf>>,
-    pub started_at: Option<Timestamp>,
+    /// As its rows have it once its last turn is committed.
+    pub view: ExecutionView,
     /// The number of its last turn: what it has in memory is committed once the shard's progress has come so far.
     pub ticket: u64,
     /// When something last happened to it.
@@ -49,24 +50,27 @@ impl Live {
         let span = tracing::info_span!(
             parent: parent, "execution", id = %execution.id, workflow = %execution.workflow_name
         );
-        Self::new(execution, plan, state, epoch, span, now)
+        let view = ExecutionView { execution: execution.clone(), current_step_order: None };
+        Self::new(view, plan, state, epoch, span, now)
     }
 
     /// An execution that was read from its rows.
     pub fn loaded(loaded: Loaded, epoch: Epoch, now: Timestamp) -> Self {
-        let Loaded { execution, plan, state, .. } = loaded;
-        let span = tracing::info_span!("execution", id = %execution.id, workflow = %execution.workflow_name);
-        Self::new(&execution, plan, state, epoch, span, now)
+        let Loaded { view, plan, state, .. } = loaded;
+        let (id, workflow) = (view.execution.id, &view.execution.workflow_name);
+        let span = tracing::info_span!("execution", %id, %workflow);
+        Self::new(view, plan, state, epoch, span, now)
     }
 
     fn new(
-        execution: &Execution,
+        view: ExecutionView,
         plan: Arc<Plan>,
         state: ExecutionState,
         epoch: Epoch,
         span: tracing::Span,
         now: Timestamp,
     ) -> Self {
+        let execution = &view.execution;
         Self {
             id: execution.id,
             epoch,
@@ -76,12 +80,21 @@ impl Live {
             plan,
             state,
             parent: execution.parent.clone(),
-            started_at: execution.started_at,
+            view,
             ticket: 0,
             touched: now,
             traceparent: traceparent(&span),
             span,
         }
+    }
+
+    /// Takes over what a turn writes.
+    pub fn note(&mut self, effects: &Effects) {
+        if let Some(update) = &effects.execution {
+            self.view.execution.apply(update);
+        }
+        let furthest = effects.steps.iter().map(|row| row.order).max();
+        self.view.current_step_order = self.view.current_step_order.max(furthest);
     }
 }
 

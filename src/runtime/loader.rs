@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::engine::{StepRow, StepStatus, replay};
 use crate::ids::{Epoch, ExecutionId};
 use crate::plan::{Plan, PlanHash};
-use crate::service::model::History;
+use crate::service::model::{ExecutionView, History};
 use crate::service::ports::{CrashPoint, StoreResult};
 
 use super::backoff::Backoff;
@@ -133,10 +133,12 @@ fn fold(history: History, plan: Option<Arc<Plan>>) -> Found {
         return Found::Broken(format!("there is no plan {}", execution.plan_hash.0));
     };
     let stopped = steps.iter().filter_map(stopped_child).collect();
+    let current_step_order = steps.iter().map(|row| row.order).max();
     match replay(&plan, start_of(&execution), execution.started_at, steps, controls) {
         Ok(mut state) => {
             state.continue_after(execution.seq);
-            Found::Execution(Box::new(Loaded { execution, plan, state, stopped }))
+            let view = ExecutionView { execution, current_step_order };
+            Found::Execution(Box::new(Loaded { view, plan, state, stopped }))
         }
         Err(error) => Found::Broken(error.to_string()),
     }

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::engine::{ChildStart, Effects, Event, ExecutionState};
-use crate::expr::Timestamp;
 use crate::ids::{Epoch, ExecutionId, PartitionId};
 use crate::plan::Plan;
 use crate::service::inbox::{Grant, MessageId, OpenedWait, Reply, Settled};
-use crate::service::model::{Execution, Parent};
+use crate::service::model::{Execution, ExecutionView, Parent};
 use crate::service::ports::{AttemptKey, Delivered, DueTimer, RuntimeError, Started, Task};
 use crate::service::waits::{Delivery, SentEvent};
 
@@ -144,7 +143,7 @@ pub(super) enum Found {
 
 /// An execution from its rows.
 pub(super) struct Loaded {
-    pub execution: Execution,
+    pub view: ExecutionView,
     pub plan: Arc<Plan>,
     pub state: ExecutionState,
     /// Children that were to be stopped with it.
@@ -228,7 +227,11 @@ impl Turn {
 
 /// Why there is a turn: who waits for it, and what is fed again if it comes to nothing.
 pub(super) enum Cause {
-    Start(Answer<Started>),
+    Start {
+        answer: Answer<Started>,
+        /// What is answered once it is written.
+        view: Box<ExecutionView>,
+    },
     Control {
         answer: Answer<()>,
         /// What is answered once it is written.
@@ -263,5 +266,6 @@ pub(super) struct Ending {
     pub parent: Option<Parent>,
     /// What the parent is told.
     pub event: Option<Event>,
-    pub started_at: Option<Timestamp>,
+    /// What those are told who wait for it.
+    pub view: Box<ExecutionView>,
 }

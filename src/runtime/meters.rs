@@ -59,8 +59,8 @@ impl Meters {
         }
         for turn in &written.turns {
             let Some(ending) = &turn.ending else { continue };
-            let Some(update) = commit.executions.iter().rfind(|update| update.id == turn.execution) else { continue };
-            self.execution(&turn.workflow, update.status, ending.started_at, update.completed_at);
+            let ended = &ending.view.execution;
+            self.execution(&turn.workflow, ended.status, ended.started_at, ended.completed_at);
         }
     }
 

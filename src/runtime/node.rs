@@ -14,7 +14,7 @@ use crate::ids::{ExecutionId, PartitionId};
 use crate::plan::Plan;
 use crate::service::inbox::Message;
 use crate::service::model::Execution;
-use crate::service::ports::{CrashPoint, Entropy, Nudge, Progress, Runtime, RuntimeError, Started, StoreError};
+use crate::service::ports::{CrashPoint, Entropy, Nudge, Progress, Runtime, RuntimeError, Started, StoreError, Waited};
 use crate::service::waits::{Delivery, SentEvent};
 
 use super::act::Actor;
@@ -232,18 +232,18 @@ impl Node {
         self.shared.admission.clone().try_acquire_owned().map_err(full)
     }
 
-    async fn until_ended(&self, id: ExecutionId, at_most: Duration) -> Result<bool, RuntimeError> {
+    async fn until_ended(&self, id: ExecutionId, at_most: Duration) -> Result<Waited, RuntimeError> {
         // First the seat, then the look: an end between the two is heard.
         let ended = self.shared.audience.wait(id);
         if !self.is_under_way(id).await && self.has_ended(id).await? {
-            return Ok(true);
+            return Ok(Waited::Ended(None));
         }
         tokio::select! {
             biased;
-            ended = ended => Ok(ended.is_ok()),
-            ended = self.ended_elsewhere(id) => Ok(ended),
-            () = self.shared.killed.cancelled() => Ok(false),
-            () = self.shared.ports.clock.sleep(at_most) => Ok(false),
+            ended = ended => Ok(ended.map_or(Waited::TimeUp, |view| Waited::Ended(Some(view)))),
+            () = self.ended_elsewhere(id) => Ok(Waited::Ended(None)),
+            () = self.shared.killed.cancelled() => Ok(Waited::TimeUp),
+            () = self.shared.ports.clock.sleep(at_most) => Ok(Waited::TimeUp),
         }
     }
 
@@ -263,7 +263,7 @@ impl Node {
     }
 
     /// Waits for the end of an execution that another node serves, or served a moment ago: nobody here is told of that.
-    async fn ended_elsewhere(&self, id: ExecutionId) -> bool {
+    async fn ended_elsewhere(&self, id: ExecutionId) {
         let (clock, partition) = (&self.shared.ports.clock, id.partition());
         let mut pause = FIRST_LOOK;
         let mut seen = self.shared.ownership.epoch(partition);
@@ -275,7 +275,7 @@ impl Node {
                 continue;
             }
             match self.shared.ports.store.execution_status(id).await {
-                Ok(Some(status)) if status.is_terminal() => return true,
+                Ok(Some(status)) if status.is_terminal() => return,
                 Ok(_) => seen = epoch,
                 Err(error) => tracing::debug!(execution = %id, %error, "an execution can't be looked at; trying again"),
             }
@@ -393,7 +393,7 @@ impl Runtime for Node {
         }
     }
 
-    async fn wait_ended(&self, id: ExecutionId, at_most: Duration) -> Result<bool, RuntimeError> {
+    async fn wait_ended(&self, id: ExecutionId, at_most: Duration) -> Result<Waited, RuntimeError> {
         let ended = self.until_ended(id, at_most).await;
         self.shared.audience.leave(id);
         ended

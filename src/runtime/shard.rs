@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::engine::{Event, ExecutionStatus, TimerTarget};
 use crate::expr::Timestamp;
 use crate::ids::{Attempt, Epoch, ExecutionId, StepPath};
+use crate::service::model::ExecutionView;
 use crate::service::ports::{AttemptKey, DueTimer, RuntimeError};
 
 use super::events::Letter;
@@ -183,7 +184,9 @@ impl Shard {
     fn record_pending(&mut self, job: StartJob, slot: Option<Arc<SlotOf>>, epoch: Epoch) {
         let StartJob { mut execution, answer, permit, .. } = job;
         execution.wake_at = execution.scheduled_at;
-        let turn = Turn::bare(execution.id, epoch, execution.workflow_name.clone(), Cause::Start(answer));
+        let view = Box::new(ExecutionView { execution: execution.clone(), current_step_order: None });
+        let cause = Cause::Start { answer, view };
+        let turn = Turn::bare(execution.id, epoch, execution.workflow_name.clone(), cause);
         self.send_bare(Turn { start: Some(Box::new(execution)), slot, bytes: 256, permit, ..turn });
     }
 
@@ -374,7 +377,7 @@ impl Shard {
 
     /// Its end was committed by a commit that seemed to fail, so that nobody was told.
     fn tell_of_end(&self, live: &Live, stopped: Vec<ExecutionId>) {
-        self.shared.audience.ended(live.id);
+        self.shared.audience.ended(&live.view);
         live.slot.iter().for_each(|slot| drop(self.shared.slots.send(slot.clone())));
         stopped.into_iter().for_each(|child| self.shared.stop_child(child));
         let ending = live.ending();

@@ -6,9 +6,9 @@ use crate::engine::{Control, LogLevel, StepRow};
 use crate::ids::ExecutionId;
 
 use super::error::{ServiceError, ServiceResult};
-use super::model::Execution;
+use super::model::{Execution, ExecutionView};
 use super::parts::Service;
-use super::ports::{ExecutionFilter, LogFilter, Page, StepFilter, StoredLog};
+use super::ports::{ExecutionFilter, LogFilter, Page, StepFilter, StoredLog, Waited};
 
 /// Which executions to list, as a request names them.
 #[derive(Clone, Debug, Default)]
@@ -17,15 +17,6 @@ pub struct ExecutionQuery {
     pub workflow: Option<String>,
     /// The rest; its `workflow` is set from the name.
     pub filter: ExecutionFilter,
-}
-
-/// An execution and the order of the furthest step that it reached.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ExecutionView {
-    /// The execution.
-    pub execution: Execution,
-    /// The order of that step; none where no step was reached.
-    pub current_step_order: Option<u32>,
 }
 
 impl Service {
@@ -45,8 +36,10 @@ impl Service {
     /// # Errors
     /// Not found.
     pub async fn execution_wait(&self, id: ExecutionId, at_most: Duration) -> ServiceResult<ExecutionView> {
-        if !at_most.is_zero() {
-            self.runtime.wait_ended(id, at_most.min(self.limits.wait)).await?;
+        if !at_most.is_zero()
+            && let Waited::Ended(Some(view)) = self.runtime.wait_ended(id, at_most.min(self.limits.wait)).await?
+        {
+            return Ok(*view);
         }
         self.execution_find(id).await
     }

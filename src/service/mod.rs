@@ -37,7 +37,7 @@ pub use batch::MAX_BATCH;
 pub use draft::{NewStep, StepPatch};
 pub use error::{FieldError, ServiceError, ServiceResult};
 pub use event::{EventRequest, EventView};
-pub use execution::{ExecutionQuery, ExecutionView};
+pub use execution::ExecutionQuery;
 pub use handler::{HandlerLog, Handlers, TaskContext, TaskError, TaskHandler};
 pub use handler_log::handler_log;
 pub use parts::{Limits, Parts, Service};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Compensation, ControlRow, ExecutionStatus, StepError, StepRow};
+use crate::engine::{Compensation, ControlRow, ExecutionStatus, ExecutionUpdate, StepError, StepRow};
 use crate::expr::{Timestamp, Value};
 use crate::ids::{ExecutionId, StepPath, WorkflowId};
 use crate::lang::Notation;
@@ -186,6 +186,29 @@ impl Execution {
     pub fn is_emptied(&self) -> bool {
         self.input == Value::Null && self.status.is_terminal()
     }
+
+    /// Takes a change over, as its row does.
+    pub fn apply(&mut self, update: &ExecutionUpdate) {
+        self.status = update.status;
+        self.seq = update.seq;
+        self.retry_count = update.retry_count;
+        self.output.clone_from(&update.output);
+        self.error.clone_from(&update.error);
+        self.wake_at = update.wake_at;
+        self.started_at = update.started_at;
+        self.completed_at = update.completed_at;
+        self.cancel_requested_at = update.cancel_requested_at;
+        self.compensation = update.compensation;
+    }
+}
+
+/// An execution and the order of the furthest step that it reached.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExecutionView {
+    /// The execution.
+    pub execution: Execution,
+    /// The order of that step; none where no step was reached.
+    pub current_step_order: Option<u32>,
 }
 
 /// Whose child an execution is.

@@ -113,7 +113,7 @@ pub(super) async fn commit(transaction: DatabaseTransaction, commit: &Commit) ->
     Ok(Committed { existing: started.existing, fenced: owned.fenced, stale: owned.stale })
 }
 
-/// The starts of partitions that are owned, each with its change of the same commit applied.
+/// The starts of partitions that are owned, each with its change of the same commit applied, so that both are one write.
 fn starts_of(commit: &Commit, owned: &Owned) -> Vec<Execution> {
     let mut starts: Vec<Execution> = commit.starts.iter().filter(|start| owned.holds(start.id)).cloned().collect();
     if !starts.is_empty() {
@@ -121,7 +121,7 @@ fn starts_of(commit: &Commit, owned: &Owned) -> Vec<Execution> {
             commit.executions.iter().map(|new| (new.id, new)).collect();
         for start in &mut starts {
             if let Some(change) = changes.get(&start.id).filter(|change| change.seq > start.seq) {
-                starts::apply(start, change);
+                start.apply(change);
             }
         }
     }

@@ -200,6 +200,7 @@ fn sqlite(path: &Path, options: &Options, connections: u32, read_only: bool) -> 
         .foreign_keys(true)
         .statement_cache_capacity(256)
         .pragma("cache_size", format!("-{cache}"))
+        .pragma("temp_store", "MEMORY")
         .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES.to_string())
         .pragma("journal_size_limit", SQLITE_LOG_BYTES.to_string())
         .pragma("query_only", if read_only { "1" } else { "0" });

@@ -8,7 +8,6 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::engine::ExecutionUpdate;
 use crate::ids::{ExecutionId, WorkflowId};
 use crate::service::model::Execution;
 use crate::service::ports::{StoreError, StoreResult};
@@ -182,18 +181,4 @@ fn any_of(lost: &[&Execution]) -> Condition {
         let workflow = execution::Column::WorkflowId.eq(workflow.0);
         any.add(Condition::all().add(workflow).add(execution::Column::IdempotencyKey.is_in(keys)))
     })
-}
-
-/// A start with a change of the same commit applied, so that both are one write.
-pub(super) fn apply(start: &mut Execution, update: &ExecutionUpdate) {
-    start.status = update.status;
-    start.seq = update.seq;
-    start.retry_count = update.retry_count;
-    start.output.clone_from(&update.output);
-    start.error.clone_from(&update.error);
-    start.wake_at = update.wake_at;
-    start.started_at = update.started_at;
-    start.completed_at = update.completed_at;
-    start.cancel_requested_at = update.cancel_requested_at;
-    start.compensation = update.compensation;
 }

@@ -12,8 +12,8 @@ use stepwell::engine::{Compensation, Control, ExecutionStatus, StepStatus};
 use stepwell::expr::{Timestamp, Value};
 use stepwell::ids::ExecutionId;
 use stepwell::runtime::{Node, Options, Ports, StartError};
-use stepwell::service::model::Execution;
-use stepwell::service::ports::{Clock, CrashPoint, Entropy, Faults, Nudge, Runtime, RuntimeError, Started, Store};
+use stepwell::service::model::{Execution, ExecutionView};
+use stepwell::service::ports::{Clock, CrashPoint, Entropy, Faults, Nudge, Runtime, RuntimeError, Store};
 use stepwell::service::waits::{Delivery, SentEvent, WaitStore};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -212,9 +212,7 @@ impl World {
 
     pub async fn start(&self, node: &Node, workflow: &str, n: i64, key: &str) -> Result<ExecutionId, RuntimeError> {
         let (execution, plan) = self.execution(workflow, n, Some(key));
-        match node.start(execution, plan).await? {
-            Started::New(execution) | Started::Existing(execution) => Ok(execution.id),
-        }
+        Ok(node.start(execution, plan).await?.execution().id)
     }
 
     /// Starts a node among others.
@@ -229,7 +227,7 @@ impl World {
             let (mut execution, plan) = self.execution(workflow, n, None);
             execution.id = node.entropy().execution_id(self.clock.now());
             match node.start(execution, plan).await {
-                Ok(Started::New(execution) | Started::Existing(execution)) => return execution.id,
+                Ok(started) => return started.execution().id,
                 Err(RuntimeError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
                 Err(error) => panic!("{error}"),
             }
@@ -247,6 +245,16 @@ impl World {
 
     pub fn find(&self, id: ExecutionId) -> Option<Execution> {
         self.store.rows().executions.get(&id).cloned()
+    }
+
+    /// What the rows say of an execution.
+    pub fn view(&self, id: ExecutionId) -> ExecutionView {
+        let rows = self.store.rows();
+        let steps = rows.steps.values().filter(|step| step.execution == id);
+        ExecutionView {
+            execution: rows.executions[&id].clone(),
+            current_step_order: steps.map(|step| step.order).max(),
+        }
     }
 
     /// Runs one execution of each of these to its end, over as many lives as it takes.

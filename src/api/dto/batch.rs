@@ -74,8 +74,10 @@ impl Example for BatchedStartDto {
 impl From<ServiceResult<Started>> for BatchedStartDto {
     fn from(answer: ServiceResult<Started>) -> Self {
         match answer {
-            Ok(Started::New(execution)) => Self { status: 201, id: Some(execution.id.to_string()), problem: None },
-            Ok(Started::Existing(execution)) => Self { status: 200, id: Some(execution.id.to_string()), problem: None },
+            Ok(started) => {
+                let status = if matches!(started, Started::New(_)) { 201 } else { 200 };
+                Self { status, id: Some(started.execution().id.to_string()), problem: None }
+            }
             Err(error) => {
                 let problem = Problem::from(error).into_dto();
                 Self { status: problem.status, id: None, problem: Some(problem) }

@@ -7,8 +7,9 @@ use serde_json::json;
 use crate::api::fields::{Fields, FromFields};
 use crate::engine::{StepError, StepRow};
 use crate::expr::Value;
+use crate::service::StartRequest;
+use crate::service::model::ExecutionView;
 use crate::service::ports::StoredLog;
-use crate::service::{ExecutionView, StartRequest};
 
 use super::value::{JsonDto, MomentDto, json_of};
 

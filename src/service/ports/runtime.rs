@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::engine::{Control, ExecutionUpdate, LogEntry, Refusal, StepRow};
 use crate::ids::ExecutionId;
 use crate::plan::Plan;
-use crate::service::model::Execution;
+use crate::service::model::{Execution, ExecutionView};
 use crate::service::waits::{Delivery, SentEvent};
 
 /// Why an execution could not be started or controlled.
@@ -28,10 +28,36 @@ pub enum RuntimeError {
 /// What came of a start.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Started {
-    /// It is recorded, and durable.
-    New(Execution),
+    /// It is recorded, and durable: so, with the first steps where it is due.
+    New(ExecutionView),
     /// One with this key is there already.
     Existing(Execution),
+}
+
+impl Started {
+    /// The execution that is recorded.
+    pub fn execution(&self) -> &Execution {
+        match self {
+            Self::New(view) => &view.execution,
+            Self::Existing(execution) => execution,
+        }
+    }
+}
+
+/// What came of waiting for an execution's end.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Waited {
+    /// It has not ended, and the time is up.
+    TimeUp,
+    /// It has ended: so, where that is known without a look at its rows.
+    Ended(Option<Box<ExecutionView>>),
+}
+
+impl Waited {
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        matches!(self, Self::Ended(_))
+    }
 }
 
 /// The runtime as the use cases see it.
@@ -43,8 +69,8 @@ pub trait Runtime: Send + Sync + 'static {
     async fn control(&self, id: ExecutionId, control: Control) -> Result<(), RuntimeError>;
     /// Offers an event that is recorded to the waits that are open; who took it, as far as that is known after `at_most`.
     async fn event(&self, event: SentEvent, at_most: Duration) -> Result<Vec<Delivery>, RuntimeError>;
-    /// Waits until this execution ends, or the time is up; whether it ended. One that ended before gives true at once.
-    async fn wait_ended(&self, id: ExecutionId, at_most: Duration) -> Result<bool, RuntimeError>;
+    /// Waits until this execution ends, or the time is up. For one that ended before, that is at once.
+    async fn wait_ended(&self, id: ExecutionId, at_most: Duration) -> Result<Waited, RuntimeError>;
     /// Drops what is cached of the active version of a workflow (children start the active one).
     async fn workflow_changed(&self, name: &str);
     /// Counts the changes of workflows that other nodes told of: what is cached of any was right at most until the last.
