@@ -66,6 +66,9 @@ pub struct Options {
     pub shards: usize,
     /// How many commits may be under way at once; at least 1, at most one for each shard. SQLite has one writer anyway.
     pub committers: usize,
+    /// Where the committers run; none for where everything else does. A commit is a conversation with the database, and among
+    /// many other tasks each answer would wait for its turn.
+    pub commits_on: Option<tokio::runtime::Handle>,
     /// The most events in a commit.
     pub commit_events: usize,
     /// The most bytes of rows in a commit, roughly.
@@ -97,6 +100,7 @@ impl Default for Options {
             lease: None,
             shards: std::thread::available_parallelism().map_or(1, usize::from).min(4),
             committers: 1,
+            commits_on: None,
             commit_events: 1_024,
             commit_bytes: 8 * 1024 * 1024,
             max_in_flight: 16_384,

@@ -327,7 +327,7 @@ fn spawn_all(shared: &Arc<Shared>, versions: &Arc<Versions>, inboxes: Vec<mpsc::
     for _ in 0..committers {
         let (to_committer, turns) = mpsc::unbounded_channel();
         let (to_actor, written) = mpsc::unbounded_channel();
-        shared.spawn(Committer::new(shared.clone(), turns, to_actor).run());
+        shared.spawn_committer(Committer::new(shared.clone(), turns, to_actor).run());
         shared.spawn(Actor::new(shared.clone(), written, family.clone()).run());
         decided.push(to_committer);
     }

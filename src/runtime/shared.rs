@@ -159,18 +159,28 @@ impl Shared {
 
     /// Runs a task until it ends or the node does.
     pub fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
-        let killed = self.killed.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                biased;
-                () = killed.cancelled() => {}
-                () = task => {}
-            }
-        });
+        self.tasks.spawn(until_killed(self.killed.clone(), task));
+    }
+
+    /// As `spawn`, where committers run.
+    pub fn spawn_committer(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        let task = until_killed(self.killed.clone(), task);
+        match &self.options.commits_on {
+            Some(runtime) => self.tasks.spawn_on(task, runtime),
+            None => self.tasks.spawn(task),
+        };
     }
 }
 
 /// Whether an event of the node's own is for whoever serves the execution, and not found by that one itself.
 fn is_for_any_node(event: &Event) -> bool {
     matches!(event, Event::Started | Event::Cancel { .. } | Event::Reject { .. } | Event::Outcome(_))
+}
+
+async fn until_killed(killed: CancellationToken, task: impl Future<Output = ()>) {
+    tokio::select! {
+        biased;
+        () = killed.cancelled() => {}
+        () = task => {}
+    }
 }

@@ -19,6 +19,7 @@ use crate::store::{self, Database};
 use crate::worker::{self, Pool};
 
 use super::ServeError;
+use super::commits::CommitThread;
 
 /// The shortest leases: with less a busy machine would be taken for a dead one.
 const LEAST_LEASE: Duration = Duration::from_secs(1);
@@ -33,6 +34,7 @@ pub struct Core {
     /// Whether what is with the queue survives this process.
     survives: bool,
     _clock: AbortOnDropHandle<()>,
+    _commits: CommitThread,
 }
 
 impl Core {
@@ -56,7 +58,9 @@ impl Core {
             entropy: Arc::new(SystemEntropy),
             faults: Arc::new(NoFaults),
         };
-        let node = Node::start(node_options(config, &database), ports).await?;
+        let commits = CommitThread::start().map_err(ServeError::Thread)?;
+        let options = runtime::Options { commits_on: commits.handle(), ..node_options(config, &database) };
+        let node = Node::start(options, ports).await?;
         let service = Service::new(service::Parts {
             store: database.clone(),
             runtime: node.clone(),
@@ -77,6 +81,7 @@ impl Core {
             service: Arc::new(service),
             survives: redis.is_some(),
             _clock,
+            _commits: commits,
         })
     }
 

@@ -41,6 +41,9 @@ pub enum ServeError {
     /// A handler can't be registered.
     #[error("{0}")]
     Handler(String),
+    /// The system gives no thread.
+    #[error("can't start a thread: {0}")]
+    Thread(std::io::Error),
     /// The engine can't start.
     #[error("{0}")]
     Engine(#[from] StartError),

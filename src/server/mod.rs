@@ -1,5 +1,6 @@
 //! A whole process: what `stepwell serve` and `stepwell worker` are made of, also for programs with handlers of their own.
 
+mod commits;
 mod core;
 mod error;
 mod http;
