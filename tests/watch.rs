@@ -132,7 +132,7 @@ async fn files_of_the_folder_and_of_those_below_are_active_when_the_start_return
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_makes_a_version_and_the_same_text_does_not() {
     let mut watched = Watched::with(&[("a.toml", &source("a", "1"))]).await;
-    watched.write("a.toml", &source("a", "2"));
+    watched.write("a.toml", source("a", "2"));
     watched.until_version("a.toml", 2).await;
     watched.stop().await;
     watched.start().await;
@@ -147,7 +147,7 @@ async fn a_file_that_does_not_compile_leaves_the_last_good_version() {
     assert!(!status.diagnostics.is_empty(), "{status:?}");
     assert_eq!(status.workflows, [("a".to_owned(), 1)]);
     assert!(watched.active("a").await);
-    watched.write("a.toml", &source("a", "2"));
+    watched.write("a.toml", source("a", "2"));
     watched.until_version("a.toml", 2).await;
     assert_eq!(watched.status("a.toml").unwrap().diagnostics, []);
 }
@@ -158,7 +158,7 @@ async fn a_removed_file_deactivates_its_workflow_and_a_returned_one_activates_it
     fs::remove_file(watched.path("a.toml")).unwrap();
     watched.until_state("a.toml", SourceState::Removed).await;
     assert_eq!(watched.workflow("a").await.unwrap(), (WorkflowStatus::Inactive, 1, None));
-    watched.write("a.toml", &source("a", "1"));
+    watched.write("a.toml", source("a", "1"));
     watched.until_state("a.toml", SourceState::Applied).await;
     assert!(watched.active("a").await);
 }
@@ -191,7 +191,7 @@ async fn a_renamed_file_keeps_its_workflow_active_all_the_while() {
 async fn a_rename_with_a_change_is_one_version_of_the_same_workflow() {
     let mut watched = Watched::with(&[("a.toml", &source("a", "1"))]).await;
     fs::remove_file(watched.path("a.toml")).unwrap();
-    watched.write("b.toml", &source("a", "2"));
+    watched.write("b.toml", source("a", "2"));
     watched.until_version("b.toml", 2).await;
     watched.until_state("a.toml", SourceState::Removed).await;
     assert_eq!(watched.workflow("a").await.unwrap(), (WorkflowStatus::Active, 2, Some("b.toml".to_owned())));
@@ -201,13 +201,13 @@ async fn a_rename_with_a_change_is_one_version_of_the_same_workflow() {
 async fn editors_that_write_beside_and_rename_are_followed() {
     let mut watched = Watched::with(&[("a.toml", &source("a", "1"))]).await;
     for version in 2..5 {
-        watched.write("a.toml.tmp", &source("a", &version.to_string()));
+        watched.write("a.toml.tmp", source("a", &version.to_string()));
         fs::rename(watched.path("a.toml.tmp"), watched.path("a.toml")).unwrap();
         watched.until_version("a.toml", version).await;
     }
     watched.write(".a.toml.swp", "binary");
-    watched.write("a.toml~", &source("other", "1"));
-    watched.write("a.toml", &source("a", "last"));
+    watched.write("a.toml~", source("other", "1"));
+    watched.write("a.toml", source("a", "last"));
     watched.until_version("a.toml", 5).await;
     assert!(watched.workflow("other").await.is_none());
 }
@@ -217,8 +217,8 @@ async fn a_checkout_that_removes_and_makes_again_deactivates_nothing() {
     let mut watched = Watched::with(&[("a.toml", &source("a", "1")), ("b.toml", &source("b", "1"))]).await;
     fs::remove_file(watched.path("a.toml")).unwrap();
     fs::remove_file(watched.path("b.toml")).unwrap();
-    watched.write("a.toml", &source("a", "2"));
-    watched.write("new/c.toml", &source("c", "1"));
+    watched.write("a.toml", source("a", "2"));
+    watched.write("new/c.toml", source("c", "1"));
     watched.until_version("a.toml", 2).await;
     watched.until_state("new/c.toml", SourceState::Applied).await;
     watched.until_state("b.toml", SourceState::Removed).await;
@@ -253,7 +253,7 @@ async fn a_folder_that_is_gone_changes_nothing_and_is_followed_when_it_is_back()
     fs::rename(watched.dir.with_extension("new"), &watched.dir).unwrap();
     watched.until_version("a.toml", 2).await;
     // What happens in the new folder is seen, too.
-    watched.write("a.toml", &source("a", "3"));
+    watched.write("a.toml", source("a", "3"));
     watched.until_version("a.toml", 3).await;
 }
 
@@ -263,7 +263,7 @@ async fn a_folder_that_comes_later_is_followed() {
     watched.stop().await;
     fs::remove_dir(&watched.dir).unwrap();
     watched.start().await;
-    watched.write("a.toml", &source("a", "1"));
+    watched.write("a.toml", source("a", "1"));
     watched.until_version("a.toml", 1).await;
 }
 
@@ -274,7 +274,7 @@ async fn the_second_of_two_files_with_one_workflow_is_told_of_the_first() {
     assert!(status.error.as_deref().is_some_and(|error| error.contains("`a.toml`")), "{status:?}");
     assert_eq!(watched.workflow("same").await.unwrap().2.as_deref(), Some("a.toml"));
     // When the first gives it up, the second has it.
-    watched.write("a.toml", &source("another", "1"));
+    watched.write("a.toml", source("another", "1"));
     watched.until_state("b.toml", SourceState::Applied).await;
     assert_eq!(watched.workflow("same").await.unwrap().2.as_deref(), Some("b.toml"));
     assert!(watched.active("another").await && watched.active("same").await);
@@ -295,7 +295,7 @@ async fn what_is_no_source_is_reported() {
 #[tokio::test(flavor = "multi_thread")]
 async fn polling_sees_what_events_would_tell() {
     let mut watched = Watched::new(&[("a.toml", &source("a", "1"))], Some(Duration::from_millis(50))).await;
-    watched.write("a.toml", &source("a", "2"));
+    watched.write("a.toml", source("a", "2"));
     watched.until_version("a.toml", 2).await;
     fs::remove_file(watched.path("a.toml")).unwrap();
     watched.until_state("a.toml", SourceState::Removed).await;

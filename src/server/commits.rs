@@ -14,7 +14,8 @@ impl CommitThread {
     /// # Errors
     /// The system gives no thread.
     pub fn start() -> std::io::Result<Self> {
-        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("stepwell-commit").enable_all().build()?;
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).thread_name("stepwell-commit").enable_all().build()?;
         Ok(Self(Some(runtime)))
     }
 
