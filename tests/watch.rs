@@ -230,7 +230,7 @@ async fn a_checkout_that_removes_and_makes_again_deactivates_nothing() {
 async fn the_swap_of_a_mounted_config_map_is_followed() {
     let mut watched = Watched::with(&[]).await;
     let put = |watched: &Watched, folder: &str, message: &str| {
-        watched.write(&format!("{folder}/a.toml"), &source("a", message));
+        watched.write(&format!("{folder}/a.toml"), source("a", message));
         symlink(folder, watched.path("..data_tmp")).unwrap();
         fs::rename(watched.path("..data_tmp"), watched.path("..data")).unwrap();
     };
