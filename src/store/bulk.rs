@@ -140,7 +140,8 @@ fn batch_size(left: usize) -> usize {
     if left < SQLITE_EXACT { left } else { SQLITE_BATCH.min(1 << left.ilog2()) }
 }
 
-fn sqlite_text(shape: &Shape<'_>, rows: usize) -> String {
+/// The text of a statement over so many rows.
+pub(super) fn sqlite_text(shape: &Shape<'_>, rows: usize) -> String {
     let row = format!("({})", vec!["?"; shape.columns.len()].join(","));
     let mut text = String::with_capacity(shape.before.len() + shape.after.len() + (row.len() + 1) * rows + 8);
     text.push_str(shape.before);
