@@ -39,7 +39,7 @@ impl Queue {
 
     pub async fn worker(&self, queues: &[&str]) -> Arc<dyn TaskSource> {
         let queues: Vec<String> = queues.iter().map(|name| (*name).to_owned()).collect();
-        self.worker_for(queues.into()).await
+        self.worker_for(Wanted::of_queues(&queues).unwrap()).await
     }
 
     pub async fn worker_for(&self, wanted: Wanted) -> Arc<dyn TaskSource> {
@@ -390,5 +390,61 @@ async fn a_worker_that_waits_hears_of_a_priority_that_is_new() {
         assert_eq!(tasks_of(&claims), [task]);
         worker.release(claims).await.unwrap();
         assert_eq!(claim(&*worker, 1).await.len(), 1, "what is handed back keeps its place");
+    }
+}
+
+fn of_workflow(n: u128, workflow: &str) -> Task {
+    Task { workflow: workflow.into(), ..task(n) }
+}
+
+/// Of the tasks that are claimed first, how many have a number from 100,000 on.
+async fn late_ones(worker: &dyn TaskSource, claims: usize, of: usize) -> usize {
+    let mut late = 0;
+    for _ in 0..claims {
+        let claimed = claim(worker, of).await;
+        late += claimed.iter().filter(|claimed| claimed.task.execution.0.as_u128() >= 100_000).count();
+        worker.complete(done(&claimed)).await.unwrap();
+    }
+    late
+}
+
+#[tokio::test]
+async fn a_workflow_with_many_tasks_keeps_none_of_another_waiting() {
+    for (claims, of) in [(8, 1), (1, 8)] {
+        for (second, expected) in [("invoices", 3), ("orders", 0)] {
+            for queue in Queue::each().await {
+                let worker = queue.worker(&["default"]).await;
+                queue.owner().dispatch((0..2_000).map(|n| of_workflow(n, "orders")).collect()).await.unwrap();
+                let late = (100_000..100_003).map(|n| of_workflow(n, second));
+                queue.owner().dispatch(late.collect()).await.unwrap();
+                assert_eq!(late_ones(&*worker, claims, of).await, expected, "{claims} claims of {of}, then {second}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn in_the_process_workflows_take_turns_however_many_tasks_one_has() {
+    let queue = LocalQueue::new();
+    let worker = queue.source(vec!["default".to_owned()], "worker");
+    queue.dispatch((0..100_000).map(|n| of_workflow(n, "orders")).collect()).await.unwrap();
+    queue.dispatch((100_000..100_003).map(|n| of_workflow(n, "invoices")).collect()).await.unwrap();
+    let numbers: Vec<u128> =
+        claim(&*worker, 8).await.iter().map(|claimed| claimed.task.execution.0.as_u128()).collect();
+    assert_eq!(numbers, [0, 100_000, 1, 100_001, 2, 100_002, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_worker_takes_from_its_queues_by_their_weights_and_is_never_idle_while_one_has_tasks() {
+    for (claims, of) in [(40, 1), (1, 40)] {
+        for queue in Queue::each().await {
+            let worker = queue.worker(&["fast=3", "slow=1"]).await;
+            queue.owner().dispatch((0..60).map(|n| in_queue(n, "fast")).collect()).await.unwrap();
+            queue.owner().dispatch((100_000..100_060).map(|n| in_queue(n, "slow")).collect()).await.unwrap();
+            let slow = late_ones(&*worker, claims, of).await;
+            assert!((9..=11).contains(&slow), "{claims} claims of {of}: {slow} of 40 from the slow queue");
+            // The other has 31 at most.
+            assert!(late_ones(&*worker, 1, 70).await > 35, "what one queue leaves is the other's");
+        }
     }
 }

@@ -15,7 +15,7 @@ fn of_type(n: u128, task_type: &str) -> Task {
 }
 
 fn wants(task_types: &[&str]) -> Wanted {
-    Wanted { queues: Vec::new(), task_types: task_types.iter().map(|name| (*name).to_owned()).collect() }
+    Wanted { task_types: task_types.iter().map(|name| (*name).to_owned()).collect(), ..Wanted::default() }
 }
 
 /// Both queues, each with two processes' sides of its workers elsewhere.

@@ -327,3 +327,43 @@ async fn a_wrong_address_or_queue_is_an_error_that_tells_no_password() {
     let error = RedisSource::connect(&options, vec!["a b".to_owned()], "worker").await.err().unwrap();
     assert!(error.to_string().contains("`a b` is no name of a queue"), "{error}");
 }
+
+#[tokio::test]
+async fn what_a_release_before_has_put_in_the_queue_is_still_taken() {
+    let options = Redis::shared().options();
+    let queue = Queue::redis(options.clone()).await;
+    let worker = queue.worker(&["default"]).await;
+    let mut raw = redis::Client::open(options.url.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    // One stream for a queue and a type, and one beside it for each other priority; before that, for a queue alone.
+    let before = [("default/http_request@7", task(1)), ("default/http_request", task(2)), ("default", task(4))];
+    for (lane, task) in &before {
+        let json = serde_json::to_string(task).unwrap();
+        let stream = format!("{}:{{q:{lane}}}:tasks", options.prefix);
+        let _: String = redis::cmd("XADD").arg(stream).arg("*").arg("j").arg(json).query_async(&mut raw).await.unwrap();
+        let queues = format!("{}:queues", options.prefix);
+        let _: i64 = redis::cmd("SADD").arg(queues).arg(lane).query_async(&mut raw).await.unwrap();
+    }
+    assert_eq!(queue.owner().held(&all_partitions()).await.unwrap().len(), 3);
+    queue.owner().dispatch(vec![task(3)]).await.unwrap();
+    let claims = soon(claim(&*worker, 4)).await;
+    let mut numbers: Vec<u128> = claims.iter().map(|claimed| claimed.task.execution.0.as_u128()).collect();
+    assert_eq!(numbers[0], 1, "by priority");
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_lane_that_nobody_has_read_yet_costs_no_claim_of_another() {
+    let options = Redis::shared().options();
+    let queue = Queue::redis(options.clone()).await;
+    let worker = queue.worker(&["default"]).await;
+    queue.owner().dispatch((0..4).map(task).collect()).await.unwrap();
+    assert_eq!(claim(&*worker, 1).await.len(), 1);
+    // Its group is made by its first reader; until then a read of it is an error, which must not hide what was taken before.
+    let of_another = (10..12).map(|n| Task { workflow: "invoices".into(), ..task(n) });
+    queue.owner().dispatch(of_another.collect()).await.unwrap();
+    let mut numbers: Vec<u128> =
+        soon(claim(&*worker, 5)).await.iter().map(|claimed| claimed.task.execution.0.as_u128()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 10, 11]);
+}

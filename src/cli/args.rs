@@ -333,7 +333,7 @@ pub(super) struct WorkerArgs {
     /// The Redis that `serve` was given
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
-    /// The queues whose tasks are taken, parted by commas [default: all]
+    /// The queues whose tasks are taken, parted by commas; with weights, `fast=3,slow=1` [default: all]
     #[arg(long, value_name = "NAMES")]
     queues: Option<String>,
     /// How many attempts run at once [default: 64]

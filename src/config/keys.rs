@@ -64,7 +64,7 @@ pub(super) static KEYS: &[Key] = &[
     key!("watch.poll", Kind::Duration, "look this often rather than wait for events", maybe_duration watch.poll),
     key!("watch.debounce", Kind::Duration, "how long it must be quiet before a change is applied", duration watch.debounce),
     key!("workers.concurrency", Kind::Count(0..=10_000), "attempts that run at once in this process; 0 is none", number workers.concurrency),
-    key!("workers.queues", Kind::List, "queues whose tasks are taken; none is all", list workers.queues),
+    key!("workers.queues", Kind::List, "queues whose tasks are taken, with weights where one is to have more (`fast=3`); none is all", list workers.queues),
     key!("retention.completed", Kind::Duration, "how long completed executions are kept; none is for ever", maybe_duration retention.completed),
     key!("retention.failed", Kind::Duration, "how long failed and cancelled executions are kept; none is for ever", maybe_duration retention.failed),
     key!("retention.keys", Kind::Duration, "how much longer idempotency keys are kept", duration retention.keys),

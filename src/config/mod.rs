@@ -16,6 +16,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::service::ports::Wanted;
+
 pub use error::{ConfigError, ConfigErrors};
 pub use overrides::Overrides;
 pub use show::Row;
@@ -119,7 +121,7 @@ pub struct Watch {
 pub struct Workers {
     /// How many attempts run at once in this process; 0 is no pool.
     pub concurrency: u32,
-    /// The queues whose tasks are taken; none is all.
+    /// The queues whose tasks are taken, each with its weight where it has one (`fast=3`); none is all.
     pub queues: Vec<String>,
 }
 
@@ -363,6 +365,9 @@ fn read_flag(flag: &Flag, loaded: &mut Loaded, errors: &mut Vec<ConfigError>) {
 
 /// What no single value shows.
 fn check(loaded: &Loaded, errors: &mut Vec<ConfigError>) {
+    if let Err(message) = Wanted::of_queues(&loaded.config.workers.queues) {
+        errors.push(ConfigError::new(loaded.origin("workers.queues"), format!("`workers.queues`: {message}")));
+    }
     let tls = &loaded.config.tls;
     for (have, name, missing) in
         [(tls.cert.is_some(), "tls.cert", "tls.key"), (tls.key.is_some(), "tls.key", "tls.cert")]

@@ -2,11 +2,12 @@
 //!
 //! Invariant: nothing here outlives the process, and nothing here waits while it holds the lock.
 
+mod lanes;
 mod leases;
+mod turns;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use indexmap::IndexMap;
@@ -18,6 +19,10 @@ use crate::ids::{Epoch, PartitionId};
 use crate::service::ports::{
     AttemptKey, Claimed, Delivered, Dispatcher, QueueDepth, QueueError, Receipt, Task, TaskOutcome, TaskSource, Wanted,
 };
+
+use lanes::{Lanes, Waiting};
+
+use super::shares::Shares;
 
 /// The queue of a process that works its own tasks: `Dispatcher` for the runtime, and sources for its workers.
 #[derive(Default)]
@@ -31,8 +36,7 @@ pub struct LocalQueue {
 struct State {
     /// Numbers tasks and sources; a task's receipt is its number.
     last: u64,
-    /// Tasks that wait, by queue and task type: the higher priority first, of one first come first served. They are in the
-    /// order of their first use, so that a simulation repeats itself.
+    /// Tasks that wait, by queue and task type. They are in the order of their first use, so that a simulation repeats itself.
     waiting: IndexMap<Kind, Lanes>,
     /// Every task that was dispatched and whose outcome is not acknowledged, by its number.
     held: HashMap<u64, Held>,
@@ -59,62 +63,6 @@ impl Kind {
     }
 }
 
-struct Waiting {
-    id: u64,
-    task: Task,
-    since: Instant,
-}
-
-/// The tasks of a kind that wait, by priority.
-#[derive(Default)]
-struct Lanes(BTreeMap<u8, VecDeque<Waiting>>);
-
-impl Lanes {
-    fn push_back(&mut self, waiting: Waiting) {
-        self.0.entry(waiting.task.priority).or_default().push_back(waiting);
-    }
-
-    fn push_front(&mut self, waiting: Waiting) {
-        self.0.entry(waiting.task.priority).or_default().push_front(waiting);
-    }
-
-    /// The highest priority of those that wait.
-    fn top(&self) -> Option<u8> {
-        self.0.last_key_value().map(|(priority, _)| *priority)
-    }
-
-    /// The first ones of the highest priority, up to `max`.
-    fn pop_top(&mut self, max: usize) -> Vec<Waiting> {
-        let Some(mut lane) = self.0.last_entry() else { return Vec::new() };
-        let waiting = lane.get_mut();
-        let first = waiting.drain(..max.min(waiting.len())).collect();
-        if waiting.is_empty() {
-            lane.remove();
-        }
-        first
-    }
-
-    fn retain(&mut self, mut keep: impl FnMut(&Waiting) -> bool) {
-        self.0.retain(|_, lane| {
-            lane.retain(&mut keep);
-            !lane.is_empty()
-        });
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn len(&self) -> usize {
-        self.0.values().map(VecDeque::len).sum()
-    }
-
-    /// How long the oldest waits.
-    fn oldest(&self) -> Option<Duration> {
-        self.0.values().filter_map(VecDeque::front).map(|waiting| waiting.since.elapsed()).max()
-    }
-}
-
 struct Held {
     key: AttemptKey,
     queue: Arc<str>,
@@ -137,6 +85,7 @@ enum Place {
 struct Subscription {
     id: u64,
     wanted: Wanted,
+    shares: Shares,
     /// Told when there may be tasks that it wants.
     work: Notify,
     stops: Mutex<VecDeque<AttemptKey>>,
@@ -182,7 +131,8 @@ impl State {
     fn subscribe(&mut self, wanted: Wanted) -> Arc<Subscription> {
         let id = self.next();
         let (stops, stopped) = (Mutex::default(), Notify::new());
-        let subscription = Arc::new(Subscription { id, wanted, work: Notify::new(), stops, stopped });
+        let (shares, work) = (Shares::default(), Notify::new());
+        let subscription = Arc::new(Subscription { id, wanted, shares, work, stops, stopped });
         self.sources.push(subscription.clone());
         subscription
     }
@@ -207,15 +157,15 @@ impl State {
         }
     }
 
-    /// Takes up to `max` tasks for a source to where they are from then on: the higher priority first, and of one priority
-    /// the kinds take turns at being first, so that none starves.
+    /// Takes up to `max` tasks for a source to where they are from then on: the higher priority first; of one priority the queues
+    /// by their weights, and of a queue the kinds take turns at being first, so that none starves.
     fn take(&mut self, source: &Subscription, max: usize, to: impl Fn(&Task) -> Place) -> Vec<Claimed> {
         let mut claims = Vec::new();
         let first = usize::try_from(self.next()).unwrap_or(0);
         while claims.len() < max
-            && let Some(lanes) = self.next_lanes(source, first)
+            && let Some((lanes, alone)) = self.next_lanes(source, first)
         {
-            for Waiting { id, task, .. } in lanes.pop_top(max - claims.len()) {
+            for Waiting { id, task, .. } in lanes.pop_top(if alone { max - claims.len() } else { 1 }) {
                 if let Some(held) = self.held.get_mut(&id) {
                     held.at = to(&task);
                 }
@@ -225,17 +175,33 @@ impl State {
         claims
     }
 
-    /// The tasks to take next for a source, where those of the kind at `first` come before others of their priority.
-    fn next_lanes(&mut self, source: &Subscription, first: usize) -> Option<&mut Lanes> {
+    /// The tasks to take next for a source, where those of the kind at `first` come before others of their queue and priority; and
+    /// whether no other queue has tasks of that priority.
+    fn next_lanes(&mut self, source: &Subscription, first: usize) -> Option<(&mut Lanes, bool)> {
         let count = self.waiting.len();
-        let kinds = (0..count).map(|turn| (first + turn) % count);
-        let tops = kinds.filter_map(|at| {
+        let kinds = (0..count).filter_map(|turn| {
+            let at = (first + turn) % count;
             let (kind, lanes) = self.waiting.get_index(at)?;
-            Some((lanes.top().filter(|_| source.wants(kind))?, at))
+            Some((lanes.top().filter(|_| source.wants(kind))?, &kind.queue, at))
         });
-        // Of equals the last one is the greatest, and the first one is to be taken.
-        let (_, at) = tops.rev().max_by_key(|(top, _)| *top)?;
-        self.waiting.get_index_mut(at).map(|(_, lanes)| lanes)
+        let mut top = None;
+        // Of each queue the first kind.
+        let mut level: Vec<(&Arc<str>, usize)> = Vec::new();
+        for (priority, queue, at) in kinds {
+            if top < Some(priority) {
+                top = Some(priority);
+                level.clear();
+            }
+            if top == Some(priority) && !level.iter().any(|(known, _)| *known == queue) {
+                level.push((queue, at));
+            }
+        }
+        // By name, so that the turns of queues hang on nothing but their weights.
+        level.sort_unstable();
+        let queues: Vec<Arc<str>> = level.iter().map(|(queue, _)| (*queue).clone()).collect();
+        let chosen = source.shares.next(&queues, |queue| source.wanted.weight(queue))?;
+        let at = level.get(chosen)?.1;
+        self.waiting.get_index_mut(at).map(|(_, lanes)| (lanes, queues.len() == 1))
     }
 
     fn has_work(&self, source: &Subscription) -> bool {

@@ -5,6 +5,7 @@
 
 mod local;
 mod redis;
+mod shares;
 
 pub use local::LocalQueue;
 pub use redis::{RedisLeases, RedisNudges, RedisOptions, RedisQueue, RedisSource};

@@ -207,7 +207,9 @@ pub(super) fn handlers(config: &Config, own: Handlers) -> Handlers {
 /// What the workers of a process take: the tasks that they have handlers for, in their queues.
 pub(super) fn wanted(config: &Config, handlers: &Handlers) -> Wanted {
     let task_types = handlers.iter().map(|handler| handler.task_type().to_owned()).collect();
-    Wanted { queues: config.workers.queues.clone(), task_types }
+    // A weight that is none was refused with the settings.
+    let queues = Wanted::of_queues(&config.workers.queues).unwrap_or_default();
+    Wanted { task_types, ..queues }
 }
 
 pub(super) fn pool_options(config: &Config, redis: &Option<RedisOptions>) -> worker::Options {

@@ -324,7 +324,7 @@ fn check_poll(poll: &TaskPoll) -> ServiceResult<()> {
             errors.push(FieldError::new(field, expected));
         }
     };
-    let Wanted { queues, task_types } = &poll.wanted;
+    let Wanted { queues, task_types, .. } = &poll.wanted;
     check((1..=MAX_WORD).contains(&poll.worker.len()), "worker", format!("expected 1 to {MAX_WORD} bytes"));
     let names = format!("expected 1 to {MAX_NAMES} names");
     check((1..=MAX_NAMES).contains(&task_types.len()), "task_types", names);

@@ -62,7 +62,7 @@ impl From<TaskPollDto> for TaskPoll {
         let seconds = |given: Option<u32>| Duration::from_secs(given.unwrap_or(30).into());
         Self {
             worker: dto.worker,
-            wanted: Wanted { queues: dto.queues.unwrap_or_default(), task_types: dto.task_types },
+            wanted: Wanted { queues: dto.queues.unwrap_or_default(), task_types: dto.task_types, ..Wanted::default() },
             max: dto.max_tasks.map_or(1, |max| usize::try_from(max).unwrap_or(usize::MAX)),
             wait: seconds(dto.wait_seconds),
             lease: seconds(dto.lease_seconds),

@@ -1,7 +1,8 @@
 //! What is called what in Redis.
 //!
-//! - `{prefix}:{q:QUEUE/TYPE}:tasks`: a stream for each lane, the tasks of one type in one queue, with the consumer group
-//!   `workers`; those of another priority than the usual stand in a lane beside it, `{prefix}:{q:QUEUE/TYPE@P}:tasks`
+//! - `{prefix}:{q:QUEUE/TYPE#K}:tasks`: a stream for each lane, the tasks of one type in one queue, with the consumer group
+//!   `workers`; those of another priority than the usual stand in a lane beside it, `{prefix}:{q:QUEUE/TYPE@P#K}:tasks`. K is one of a
+//!   few parts that workflows are spread over, so that one with many tasks does not stand before all the others
 //! - `{prefix}:{outcomes}:N`: a stream for each partition, read by its owner; all of them in one slot of a Redis Cluster, since
 //!   an owner reads many at once
 //! - `{prefix}:queues`: the set of lanes; `{prefix}:nonce`: what is gone when the data is
@@ -55,37 +56,58 @@ impl Keys {
     }
 }
 
-/// What is between the name of a queue and a task type, and before a priority: nothing that a queue's name can hold.
+/// What is between the name of a queue and a task type, before a priority and before a part: nothing that a queue's name can hold.
 const TYPE: char = '/';
 const PRIORITY: char = '@';
+const PART: char = '#';
 
-/// A lane: tasks of one type and priority in one queue.
+/// Over how many lanes the workflows are spread whose tasks are of one queue, type and priority.
+const PARTS: u64 = 16;
+
+/// The part that a workflow's tasks are in: the same in every process and every release (FNV-1a).
+fn part_of(workflow: &str) -> u8 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    u8::try_from(workflow.bytes().fold(0xcbf2_9ce4_8422_2325, mix) % PARTS).unwrap_or(0)
+}
+
+/// A lane: tasks of one type and priority in one queue, of a part of the workflows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Lane<'a> {
     pub(super) queue: &'a str,
     pub(super) task_type: &'a str,
     pub(super) priority: u8,
+    /// None in a lane of the release before, which holds those of all workflows.
+    pub(super) part: Option<u8>,
 }
 
 impl<'a> Lane<'a> {
     /// The lane of a task.
     pub(super) fn of(task: &'a Task) -> Self {
-        Self { queue: &task.queue, task_type: &task.task_type, priority: task.priority }
+        let part = Some(part_of(&task.workflow));
+        Self { queue: &task.queue, task_type: &task.task_type, priority: task.priority, part }
     }
 
     /// From its name.
     pub(super) fn parse(name: &'a str) -> Self {
+        let part = name.rsplit_once(PART).and_then(|(lane, part)| Some((lane, Some(part.parse().ok()?))));
+        let (name, part) = part.unwrap_or((name, None));
         let priority = name.rsplit_once(PRIORITY).and_then(|(lane, priority)| Some((lane, priority.parse().ok()?)));
         let (lane, priority) = priority.unwrap_or((name, DEFAULT_PRIORITY));
         let (queue, task_type) = lane.split_once(TYPE).unwrap_or((lane, ""));
-        Self { queue, task_type, priority }
+        Self { queue, task_type, priority, part }
     }
 
     /// Its name. The usual priority is not told.
     pub(super) fn name(&self) -> String {
-        let Self { queue, task_type, priority } = self;
-        let lane = format!("{queue}{TYPE}{task_type}");
-        if *priority == DEFAULT_PRIORITY { lane } else { format!("{lane}{PRIORITY}{priority}") }
+        let Self { queue, task_type, priority, part } = self;
+        let mut lane = format!("{queue}{TYPE}{task_type}");
+        if *priority != DEFAULT_PRIORITY {
+            lane.push_str(&format!("{PRIORITY}{priority}"));
+        }
+        if let Some(part) = part {
+            lane.push_str(&format!("{PART}{part}"));
+        }
+        lane
     }
 }
 
@@ -132,11 +154,14 @@ mod tests {
 
     #[test]
     fn the_name_of_a_lane_tells_its_queue_type_and_priority() {
-        let lane = Lane { queue: "slow-1", task_type: "geo.lookup", priority: 7 };
-        assert_eq!(lane.name(), "slow-1/geo.lookup@7");
+        let lane = Lane { queue: "slow-1", task_type: "geo.lookup", priority: 7, part: Some(12) };
+        assert_eq!(lane.name(), "slow-1/geo.lookup@7#12");
         assert_eq!(Lane::parse(&lane.name()), lane);
         let usual = Lane { priority: DEFAULT_PRIORITY, ..lane };
-        assert_eq!(usual.name(), "slow-1/geo.lookup");
+        assert_eq!(usual.name(), "slow-1/geo.lookup#12");
         assert_eq!(Lane::parse(&usual.name()), usual);
+        let before = Lane { priority: 7, part: None, ..usual };
+        assert_eq!(before.name(), "slow-1/geo.lookup@7");
+        assert_eq!(Lane::parse(&before.name()), before);
     }
 }

@@ -16,6 +16,7 @@ mod nudges;
 mod options;
 mod outcomes;
 mod patience;
+mod portions;
 mod read;
 mod release;
 mod source;

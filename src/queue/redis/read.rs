@@ -18,6 +18,7 @@ use super::keys::{GROUP, Keys, Lane, claim_receipt};
 use super::link::{Link, is_no_group, one};
 use super::options::{self, unavailable};
 use super::patience::Patience;
+use super::portions::{Portion, portions};
 use super::release::Releaser;
 
 /// How long a read waits for something to come.
@@ -29,17 +30,42 @@ const PAGE: usize = 500;
 /// How long to wait before it is asked again which lanes there are, while there is none of what is wanted.
 const NO_LANE: Duration = Duration::from_secs(1);
 
-/// Takes up to ARGV[3] tasks from the streams, in the order given: a read over many streams has its limit for each of them.
+/// Takes up to ARGV[3] tasks from the streams. The rest of the arguments are, for each priority in turn, how many of the
+/// streams are its own, and of each its queue and the weight of that. The streams of a priority part what is wanted by the
+/// weights of their queues; those that have less than their part leave the rest to the others, until nothing is left. A
+/// stream that nobody has read yet has no group: that is told when nothing was taken, since an error would hide what was.
 const FILL: &str = r"
-local found, left = {}, tonumber(ARGV[3])
-for _, key in ipairs(KEYS) do
-  if left < 1 then break end
-  local reply = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', left, 'STREAMS', key, '>')
-  if reply then
-    found[#found + 1] = reply[1]
-    left = left - #reply[1][2]
+local found, failed, left, first, at = {}, false, tonumber(ARGV[3]), 1, 4
+while at <= #ARGV do
+  local count, active = tonumber(ARGV[at]), {}
+  for n = 1, count do
+    active[n] = { key = KEYS[first + n - 1], queue = ARGV[at + 2 * n - 1], weight = tonumber(ARGV[at + 2 * n]) }
   end
+  while #active > 0 do
+    local lanes, total, wanted, more = {}, 0, left, {}
+    for _, lane in ipairs(active) do
+      if not lanes[lane.queue] then total = total + lane.weight end
+      lanes[lane.queue] = (lanes[lane.queue] or 0) + 1
+    end
+    for _, lane in ipairs(active) do
+      if left < 1 then return found end
+      local part = math.floor(wanted * lane.weight / (total * lanes[lane.queue]))
+      local most, got = math.min(left, math.max(1, part)), 0
+      local reply = redis.pcall('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', most, 'STREAMS', lane.key, '>')
+      if reply and reply.err then
+        failed = reply
+      elseif reply then
+        found[#found + 1] = reply[1]
+        got = #reply[1][2]
+        left = left - got
+      end
+      if got == most then more[#more + 1] = lane end
+    end
+    active = more
+  end
+  first, at = first + count, at + 2 * count + 1
 end
+if failed and #found == 0 then return failed end
 return found
 ";
 
@@ -196,7 +222,8 @@ impl Reader {
 
     /// One try: what is there, or what comes while it blocks.
     async fn read_once(&self, state: &mut ReadState, max: usize) -> RedisResult<Vec<Claimed>> {
-        let queues = self.order(state).await?;
+        let levels = self.order(state).await?;
+        let queues: Vec<String> = levels.iter().flatten().map(|portion| portion.lane.clone()).collect();
         if queues.is_empty() {
             let _ = tokio::time::timeout(NO_LANE, self.told.notified()).await;
             return Ok(Vec::new());
@@ -211,7 +238,7 @@ impl Reader {
         let mut connection = self.connection(state).await?;
         let read = match queues.as_slice() {
             [_] => self.block(&mut connection, &queues, max).await,
-            _ => match self.take(&mut connection, &queues, max).await {
+            _ => match self.take(&mut connection, &levels, max).await {
                 // One entry of each is enough to wake up; the rest is taken by the next try.
                 Ok(streams) if streams.is_empty() => self.block(&mut connection, &queues, 1).await,
                 read => read,
@@ -227,18 +254,14 @@ impl Reader {
         }
     }
 
-    /// The lanes to read from: the higher priority first, and of one priority they take turns at being first.
-    async fn order(&self, state: &mut ReadState) -> RedisResult<Vec<String>> {
+    /// The lanes to read from, those of each priority together, the highest first.
+    async fn order(&self, state: &mut ReadState) -> RedisResult<Vec<Vec<Portion>>> {
         if self.changed.swap(false, Ordering::Relaxed) || state.lanes.is_empty() {
             let (all,): (Vec<String>,) = self.link.try_send(&one("SMEMBERS", &[&self.keys.queues()])).await?;
             state.lanes = all.into_iter().filter(|lane| self.wants(&Lane::parse(lane))).collect();
         }
-        let mut lanes = state.lanes.clone();
         state.turn = state.turn.wrapping_add(1);
-        let first = state.turn.checked_rem(lanes.len()).unwrap_or(0);
-        lanes.rotate_left(first);
-        lanes.sort_by_key(|lane| std::cmp::Reverse(Lane::parse(lane).priority));
-        Ok(lanes)
+        Ok(portions(&state.lanes, |queue| self.wanted.weight(queue), state.turn))
     }
 
     fn wants(&self, lane: &Lane<'_>) -> bool {
@@ -268,14 +291,18 @@ impl Reader {
     async fn take(
         &self,
         connection: &mut MultiplexedConnection,
-        queues: &[String],
+        levels: &[Vec<Portion>],
         max: usize,
     ) -> RedisResult<Vec<(String, Vec<Entry>)>> {
         let mut call = self.fill.prepare_invoke();
-        queues.iter().for_each(|queue| {
-            call.key(self.keys.tasks(queue));
-        });
-        call.arg(GROUP).arg(&self.consumer).arg(max).invoke_async(connection).await
+        call.arg(GROUP).arg(&self.consumer).arg(max);
+        for level in levels {
+            call.arg(level.len());
+            for Portion { lane, queue, weight } in level {
+                call.key(self.keys.tasks(lane)).arg(*queue).arg(*weight);
+            }
+        }
+        call.invoke_async(connection).await
     }
 
     async fn block(

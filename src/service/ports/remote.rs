@@ -1,5 +1,6 @@
 //! Which tasks a worker takes, and the side of workers elsewhere, who hold their claims under leases.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,9 +24,30 @@ pub struct Wanted {
     pub queues: Vec<String>,
     /// The task types; none are all.
     pub task_types: Vec<String>,
+    /// How many tasks are taken of a queue while others have some too, beside theirs; 1 of one that is not named.
+    pub weights: BTreeMap<String, u32>,
 }
 
 impl Wanted {
+    /// All tasks of these queues, each given as `NAME` or `NAME=WEIGHT`.
+    ///
+    /// # Errors
+    /// What a weight has to be.
+    pub fn of_queues(given: &[String]) -> Result<Self, String> {
+        let mut wanted = Self::default();
+        for text in given {
+            let (name, weight) = queue_share(text)?;
+            wanted.queues.push(name.to_owned());
+            wanted.weights.extend(weight.map(|weight| (name.to_owned(), weight)));
+        }
+        Ok(wanted)
+    }
+
+    /// The weight of a queue.
+    pub fn weight(&self, queue: &str) -> u32 {
+        self.weights.get(queue).copied().unwrap_or(1)
+    }
+
     /// Whether tasks in this queue are wanted.
     pub fn in_queue(&self, queue: &str) -> bool {
         self.queues.is_empty() || self.queues.iter().any(|name| name == "*" || name == queue)
@@ -40,7 +62,23 @@ impl Wanted {
 impl From<Vec<String>> for Wanted {
     /// All tasks of these queues.
     fn from(queues: Vec<String>) -> Self {
-        Self { queues, task_types: Vec::new() }
+        Self { queues, ..Self::default() }
+    }
+}
+
+/// The largest weight of a queue.
+const MAX_WEIGHT: u32 = 100;
+
+fn queue_share(text: &str) -> Result<(&str, Option<u32>), String> {
+    let Some((name, weight)) = text.split_once('=') else { return Ok((text, None)) };
+    if name == "*" {
+        return Err(format!("`{text}`: `*` is every queue, and has no weight; name the queues that are to have one"));
+    }
+    match weight.parse().ok().filter(|weight| (1..=MAX_WEIGHT).contains(weight)) {
+        Some(weight) => Ok((name, Some(weight))),
+        None => {
+            Err(format!("`{text}`: the weight of a queue is a whole number from 1 to {MAX_WEIGHT}, as in `{name}=3`"))
+        }
     }
 }
 
@@ -89,11 +127,22 @@ mod tests {
     #[test]
     fn a_task_is_wanted_by_its_queue_and_its_type() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let wanted = Wanted { queues: names(&["slow"]), task_types: names(&["a.b", "c"]) };
+        let wanted = Wanted { queues: names(&["slow"]), task_types: names(&["a.b", "c"]), ..Wanted::default() };
         assert!(wanted.takes("slow", "c"));
         assert!(!wanted.takes("fast", "c"));
         assert!(!wanted.takes("slow", "b"));
         assert!(Wanted::default().takes("any", "any"));
         assert!(Wanted::from(names(&["*"])).takes("any", "any"));
+    }
+
+    #[test]
+    fn a_weight_is_a_whole_number_in_bounds() {
+        let wanted = Wanted::of_queues(&["fast=100".to_owned(), "slow".to_owned()]).unwrap();
+        assert_eq!(wanted.queues, ["fast", "slow"]);
+        assert_eq!((wanted.weight("fast"), wanted.weight("slow")), (100, 1));
+        for wrong in ["fast=0", "fast=101", "fast=", "fast=x", "fast=1.5", "fast=-1", "*=2"] {
+            let told = Wanted::of_queues(&[wrong.to_owned()]).unwrap_err();
+            assert!(told.contains(wrong) && told.contains("weight"), "{told}");
+        }
     }
 }
