@@ -68,9 +68,9 @@ impl Watched {
     /// Puts the file there whole, as `git` and editors do: the watcher can't meet a half of it.
     fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
-        let aside = self.dir.with_extension("aside");
-        fs::write(&aside, text).unwrap();
-        fs::rename(aside, self.path(name)).unwrap();
+        let written = self.dir.with_extension("written");
+        fs::write(&written, text).unwrap();
+        fs::rename(written, self.path(name)).unwrap();
     }
 
     /// The workflow's state and the number of its active version.
