@@ -27,6 +27,10 @@ wait $pid
 echo "exit $?"
 "#;
 
+/// How long an answer is waited for, and what it brings about: a server that is traced, on a machine that runs all tests at once,
+/// takes its time.
+const PATIENCE: Duration = Duration::from_secs(180);
+
 /// The binary.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_stepwell");
 
@@ -175,7 +179,7 @@ impl Setup {
             workers.extend((0..2).map(|_| worker(folder.path(), self.concurrency)));
         }
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        let client = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
         let base = String::new();
         let mut server = TestServer {
             folder,
@@ -365,7 +369,7 @@ impl TestServer {
             if let Some(found) = look(self).await {
                 return found;
             }
-            assert!(began.elapsed() < Duration::from_secs(60), "waited in vain: {what}");
+            assert!(began.elapsed() < PATIENCE, "waited in vain: {what}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
