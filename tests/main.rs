@@ -34,6 +34,7 @@ mod operations;
 mod patterns;
 mod plans;
 mod queue;
+mod queue_fair;
 mod queue_leases;
 mod queue_redis;
 mod retention;

@@ -171,3 +171,19 @@ fn every_key_reads_back_what_it_shows() {
     }
     assert_eq!(loaded.config, Config::default());
 }
+
+#[test]
+fn a_weight_that_is_none_names_the_setting_its_place_and_what_it_has_to_be() {
+    let loaded = load("workers.queues = [\"fast=3\", \"slow\"]\n", &[], &[]);
+    assert_eq!(value(&loaded, "workers.queues"), (json!(["fast=3", "slow"]), "stepwell.toml:1".to_owned()));
+    assert_eq!(
+        errors("workers.queues = [\"fast=0\"]\n", &[], &[]),
+        [
+            "stepwell.toml:1: `workers.queues`: `fast=0`: the weight of a queue is a whole number from 1 to 100, as in `fast=3`"
+        ]
+    );
+    let told = errors("", &[], &[("--queues", "workers.queues", "fast=-1,slow")]);
+    assert!(told[0].starts_with("--queues: `workers.queues`: `fast=-1`: the weight"), "{told:?}");
+    let told = errors("", &[("STEPWELL_WORKERS__QUEUES", "fast=101")], &[]);
+    assert!(told[0].starts_with("STEPWELL_WORKERS__QUEUES: `workers.queues`: `fast=101`: the weight"), "{told:?}");
+}

@@ -6,7 +6,7 @@ mod lanes;
 mod leases;
 mod turns;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -45,6 +45,10 @@ struct State {
     lapsed: Vec<AttemptKey>,
     /// The tasks that are leased, by the moment when they lapse.
     leases: BTreeSet<(Instant, u64)>,
+    /// Whose turn it is for workers elsewhere: each of their polls is a source of its own.
+    polls: Arc<Shares>,
+    /// Numbers what was taken, for the turns of kinds.
+    turn: u64,
     sources: Vec<Arc<Subscription>>,
     /// The partitions whose outcomes are wanted; none while nobody has said so.
     followed: Option<BTreeSet<PartitionId>>,
@@ -85,7 +89,7 @@ enum Place {
 struct Subscription {
     id: u64,
     wanted: Wanted,
-    shares: Shares,
+    shares: Arc<Shares>,
     /// Told when there may be tasks that it wants.
     work: Notify,
     stops: Mutex<VecDeque<AttemptKey>>,
@@ -122,16 +126,15 @@ impl LocalQueue {
     pub fn source(self: &Arc<Self>, wanted: impl Into<Wanted>, worker: &str) -> Arc<dyn TaskSource> {
         let wanted = wanted.into();
         tracing::debug!(worker, ?wanted, "a worker joined the queue");
-        let subscription = lock(&self.state).subscribe(wanted);
+        let subscription = lock(&self.state).subscribe(wanted, Arc::default());
         Arc::new(LocalSource { queue: self.clone(), subscription })
     }
 }
 
 impl State {
-    fn subscribe(&mut self, wanted: Wanted) -> Arc<Subscription> {
+    fn subscribe(&mut self, wanted: Wanted, shares: Arc<Shares>) -> Arc<Subscription> {
         let id = self.next();
-        let (stops, stopped) = (Mutex::default(), Notify::new());
-        let (shares, work) = (Shares::default(), Notify::new());
+        let (stops, stopped, work) = (Mutex::default(), Notify::new(), Notify::new());
         let subscription = Arc::new(Subscription { id, wanted, shares, work, stops, stopped });
         self.sources.push(subscription.clone());
         subscription
@@ -158,12 +161,11 @@ impl State {
     }
 
     /// Takes up to `max` tasks for a source to where they are from then on: the higher priority first; of one priority the queues
-    /// by their weights, and of a queue the kinds take turns at being first, so that none starves.
+    /// by their weights, and of a queue the kinds in turn, so that none starves.
     fn take(&mut self, source: &Subscription, max: usize, to: impl Fn(&Task) -> Place) -> Vec<Claimed> {
         let mut claims = Vec::new();
-        let first = usize::try_from(self.next()).unwrap_or(0);
         while claims.len() < max
-            && let Some((lanes, alone)) = self.next_lanes(source, first)
+            && let Some((lanes, alone)) = self.next_lanes(source)
         {
             for Waiting { id, task, .. } in lanes.pop_top(if alone { max - claims.len() } else { 1 }) {
                 if let Some(held) = self.held.get_mut(&id) {
@@ -175,33 +177,31 @@ impl State {
         claims
     }
 
-    /// The tasks to take next for a source, where those of the kind at `first` come before others of their queue and priority; and
-    /// whether no other queue has tasks of that priority.
-    fn next_lanes(&mut self, source: &Subscription, first: usize) -> Option<(&mut Lanes, bool)> {
-        let count = self.waiting.len();
-        let kinds = (0..count).filter_map(|turn| {
-            let at = (first + turn) % count;
-            let (kind, lanes) = self.waiting.get_index(at)?;
-            Some((lanes.top().filter(|_| source.wants(kind))?, &kind.queue, at))
-        });
-        let mut top = None;
-        // Of each queue the first kind.
-        let mut level: Vec<(&Arc<str>, usize)> = Vec::new();
-        for (priority, queue, at) in kinds {
+    /// The tasks to take next for a source, and whether no other kind has tasks of that priority.
+    fn next_lanes(&mut self, source: &Subscription) -> Option<(&mut Lanes, bool)> {
+        let (mut top, mut kinds) = (None, 0);
+        // Of each queue the kind that was served the longest ago; by name, so that the turns of queues hang on nothing but
+        // their weights.
+        let mut level: BTreeMap<&Arc<str>, (u64, usize)> = BTreeMap::new();
+        for (at, (kind, lanes)) in self.waiting.iter().enumerate() {
+            let Some(priority) = lanes.top().filter(|_| source.wants(kind)) else { continue };
             if top < Some(priority) {
-                top = Some(priority);
+                (top, kinds) = (Some(priority), 0);
                 level.clear();
             }
-            if top == Some(priority) && !level.iter().any(|(known, _)| *known == queue) {
-                level.push((queue, at));
+            if top == Some(priority) {
+                kinds += 1;
+                let first = level.entry(&kind.queue).or_insert((lanes.served, at));
+                *first = (lanes.served, at).min(*first);
             }
         }
-        // By name, so that the turns of queues hang on nothing but their weights.
-        level.sort_unstable();
-        let queues: Vec<Arc<str>> = level.iter().map(|(queue, _)| (*queue).clone()).collect();
+        let queues: Vec<Arc<str>> = level.keys().map(|queue| Arc::clone(queue)).collect();
         let chosen = source.shares.next(&queues, |queue| source.wanted.weight(queue))?;
-        let at = level.get(chosen)?.1;
-        self.waiting.get_index_mut(at).map(|(_, lanes)| (lanes, queues.len() == 1))
+        let (_, at) = level.into_values().nth(chosen)?;
+        self.turn += 1;
+        let (_, lanes) = self.waiting.get_index_mut(at)?;
+        lanes.served = self.turn;
+        Some((lanes, kinds == 1))
     }
 
     fn has_work(&self, source: &Subscription) -> bool {

@@ -141,7 +141,7 @@ struct Queue {
 impl Queue {
     async fn connect(config: &Config, redis: Option<&RedisOptions>, handlers: &Handlers) -> Result<Self, ServeError> {
         let works = config.workers.concurrency > 0;
-        let wanted = wanted(config, handlers);
+        let wanted = wanted(config, handlers)?;
         let Some(options) = redis else {
             let queue = LocalQueue::new();
             let source = works.then(|| queue.source(wanted, &worker_name()));
@@ -205,11 +205,10 @@ pub(super) fn handlers(config: &Config, own: Handlers) -> Handlers {
 }
 
 /// What the workers of a process take: the tasks that they have handlers for, in their queues.
-pub(super) fn wanted(config: &Config, handlers: &Handlers) -> Wanted {
+pub(super) fn wanted(config: &Config, handlers: &Handlers) -> Result<Wanted, ServeError> {
     let task_types = handlers.iter().map(|handler| handler.task_type().to_owned()).collect();
-    // A weight that is none was refused with the settings.
-    let queues = Wanted::of_queues(&config.workers.queues).unwrap_or_default();
-    Wanted { task_types, ..queues }
+    let queues = Wanted::of_queues(&config.workers.queues).map_err(ServeError::Queues)?;
+    Ok(Wanted { task_types, ..queues })
 }
 
 pub(super) fn pool_options(config: &Config, redis: &Option<RedisOptions>) -> worker::Options {

@@ -38,6 +38,9 @@ pub enum ServeError {
     /// Workers of their own have to work.
     #[error("`workers.concurrency` is 0, so that nothing would be done")]
     NoWorkers,
+    /// The queues of the workers, or their weights, are none.
+    #[error("`workers.queues`: {0}")]
+    Queues(String),
     /// A handler can't be registered.
     #[error("{0}")]
     Handler(String),

@@ -50,7 +50,7 @@ impl Worker {
         }
         let name = worker_name();
         let handlers = handlers(&config, own);
-        let source = RedisSource::connect(options, wanted(&config, &handlers), &name).await?;
+        let source = RedisSource::connect(options, wanted(&config, &handlers)?, &name).await?;
         let pool = Pool::start(source, handlers, pool_options(&config, &redis));
         super::tell::worker(&config, &name);
         let signal = stop_signal().await.map_err(ServeError::Signal)?;

@@ -15,7 +15,12 @@ use super::{LocalQueue, Place, State, Subscription, id_of, key_of, lock};
 #[async_trait]
 impl TaskLeases for LocalQueue {
     async fn lease(&self, wanted: &Wanted, max: usize, seconds: u64) -> Result<Vec<(Task, Lease)>, QueueError> {
-        let waits = Waits { queue: self, subscription: lock(&self.state).subscribe(wanted.clone()) };
+        let subscription = {
+            let mut state = lock(&self.state);
+            let shares = state.polls.clone();
+            state.subscribe(wanted.clone(), shares)
+        };
+        let waits = Waits { queue: self, subscription };
         loop {
             {
                 let mut state = lock(&self.state);

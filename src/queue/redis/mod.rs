@@ -8,6 +8,7 @@
 
 mod dispatcher;
 mod entry;
+mod fill;
 mod keys;
 mod leases;
 mod link;

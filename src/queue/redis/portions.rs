@@ -1,100 +1,179 @@
-//! In which order the lanes are read from for a claim, and by which weights they part it.
+//! Whose turn it is among the lanes of a worker: of each priority its queues by their weights, of a queue its lanes equally.
+//!
+//! What was taken is booked, so that it comes out even over many small claims as over a large one. Who has nothing waiting
+//! saves nothing up by it: when something comes, it is as far as those who are served then.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
 
 use super::keys::Lane;
 
-/// A lane as a claim sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a queue of weight 1 pays for a task: the weights up to ten divide it evenly.
+const PRICE: u64 = 2_520 * 100;
+
+/// What was taken from the lanes that are read from, by priority, the highest first.
+#[derive(Default)]
+pub(super) struct Portions(BTreeMap<Reverse<u8>, Level>);
+
+/// What is of one priority.
+#[derive(Default)]
+struct Level {
+    /// What the one had paid who was served last.
+    now: u64,
+    queues: BTreeMap<String, Queue>,
+}
+
+struct Queue {
+    price: u64,
+    paid: u64,
+    now: u64,
+    /// What each lane has paid: 1 for a task.
+    lanes: BTreeMap<String, u64>,
+}
+
+/// A queue as the script sees it: how far ahead of the others it and each of its lanes is.
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Portion {
-    /// The lane's name.
-    pub lane: String,
-    /// Its queue's number among those of its priority.
-    pub queue: usize,
-    /// Its queue's weight.
-    pub weight: u32,
+    price: u64,
+    ahead: u64,
+    lanes: Vec<u64>,
 }
 
-/// The lanes of each priority, the highest first. Within one, the queues come first as often as their weights say, and the
-/// lanes of a queue take turns.
-pub(super) fn portions(lanes: &[String], weight: impl Fn(&str) -> u32, turn: usize) -> Vec<Vec<Portion>> {
-    let mut levels: BTreeMap<u8, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
-    for lane in lanes {
-        let Lane { queue, priority, .. } = Lane::parse(lane);
-        levels.entry(priority).or_default().entry(queue).or_default().push(lane);
+impl Portions {
+    /// Of these lanes, which have what others of their names have paid.
+    pub(super) fn of(lanes: Vec<String>, weight: impl Fn(&str) -> u32, before: &Self) -> Self {
+        let mut portions = Self::default();
+        for lane in lanes {
+            let Lane { queue, priority, .. } = Lane::parse(&lane);
+            let level_before = before.0.get(&Reverse(priority));
+            let queue_before = level_before.and_then(|level| level.queues.get(queue));
+            let paid = queue_before.and_then(|queue| queue.lanes.get(&lane)).copied().unwrap_or(0);
+            let level = portions.0.entry(Reverse(priority)).or_default();
+            level.now = level_before.map_or(0, |level| level.now);
+            let of = level.queues.entry(queue.to_owned()).or_insert_with(|| Queue {
+                price: PRICE / u64::from(weight(queue).max(1)),
+                paid: queue_before.map_or(0, |queue| queue.paid),
+                now: queue_before.map_or(0, |queue| queue.now),
+                lanes: BTreeMap::new(),
+            });
+            of.lanes.insert(lane, paid);
+        }
+        portions
     }
-    levels.into_values().rev().map(|queues| level(queues, &weight, turn)).collect()
-}
 
-/// The lanes of a queue.
-struct Queue<'a> {
-    weight: u32,
-    lanes: Vec<&'a str>,
-}
-
-fn level(queues: BTreeMap<&str, Vec<&str>>, weight: impl Fn(&str) -> u32, turn: usize) -> Vec<Portion> {
-    let queue = |(name, lanes)| Queue { weight: weight(name), lanes };
-    let mut queues: Vec<Queue<'_>> = queues.into_iter().map(queue).collect();
-    let (first, its_turn) = first(&queues, turn);
-    queues.rotate_left(first);
-    let mut portions = Vec::new();
-    for (number, Queue { weight, mut lanes }) in queues.into_iter().enumerate() {
-        lanes.sort_unstable();
-        let turns = if number == 0 { its_turn } else { turn };
-        let next = turns.checked_rem(lanes.len()).unwrap_or(0);
-        lanes.rotate_left(next);
-        portions.extend(lanes.into_iter().map(|lane| Portion { lane: lane.to_owned(), queue: number, weight }));
+    /// Whether there is no lane.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
-    portions
-}
 
-/// Which of the queues is the first one this turn, and how often it was before: what its lanes take turns by.
-fn first(queues: &[Queue<'_>], turn: usize) -> (usize, usize) {
-    let weight = |queue: &Queue<'_>| usize::try_from(queue.weight).unwrap_or(1);
-    let total = queues.iter().map(weight).sum::<usize>().max(1);
-    let (rounds, mut place) = (turn / total, turn % total);
-    for (at, queue) in queues.iter().enumerate() {
-        match place.checked_sub(weight(queue)) {
-            Some(rest) => place = rest,
-            None => return (at, rounds * weight(queue) + place),
+    /// The lanes, by priority, queue and name.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = &String> {
+        self.0.values().flat_map(|level| level.queues.values()).flat_map(|queue| queue.lanes.keys())
+    }
+
+    /// How a claim is to be parted: of each priority the queues; and the lanes in that order, of each queue the one that is
+    /// the least ahead first.
+    pub(super) fn parts(&self) -> (Vec<&String>, Vec<Vec<Portion>>) {
+        let mut order = Vec::new();
+        let mut levels = Vec::new();
+        for level in self.0.values() {
+            let mut portions = Vec::new();
+            for queue in level.queues.values() {
+                let ahead = queue.lanes.iter().map(|(lane, paid)| (paid.saturating_sub(queue.now), lane));
+                let mut lanes: Vec<(u64, &String)> = ahead.collect();
+                lanes.sort_unstable();
+                order.extend(lanes.iter().map(|(_, lane)| *lane));
+                let lanes = lanes.into_iter().map(|(ahead, _)| ahead).collect();
+                portions.push(Portion { price: queue.price, ahead: queue.paid.saturating_sub(level.now), lanes });
+            }
+            levels.push(portions);
+        }
+        (order, levels)
+    }
+
+    /// Books what one claim took, by lane.
+    pub(super) fn took(&mut self, taken: &HashMap<&str, u64>) {
+        for level in self.0.values_mut() {
+            let mut now = level.now;
+            for queue in level.queues.values_mut() {
+                let tasks = queue.took(taken);
+                if tasks > 0 {
+                    queue.paid = queue.paid.max(level.now) + tasks * queue.price;
+                    now = now.max(queue.paid - queue.price);
+                }
+            }
+            level.now = now;
         }
     }
-    (0, turn)
+}
+
+impl Queue {
+    /// Books what was taken from its lanes, and gives how much that was.
+    fn took(&mut self, taken: &HashMap<&str, u64>) -> u64 {
+        let (mut all, mut now) = (0, self.now);
+        for (lane, paid) in &mut self.lanes {
+            let tasks = taken.get(lane.as_str()).copied().unwrap_or(0);
+            if tasks > 0 {
+                *paid = (*paid).max(self.now) + tasks;
+                now = now.max(*paid - 1);
+                all += tasks;
+            }
+        }
+        self.now = now;
+        all
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn portions_at(turn: usize) -> Vec<Vec<Portion>> {
-        let lanes = ["fast/log#1", "fast/log#2", "slow/log#1", "fast/log@7#1"].map(str::to_owned);
-        portions(&lanes, |queue| if queue == "fast" { 3 } else { 1 }, turn)
+    fn of(lanes: &[&str]) -> Portions {
+        let lanes = lanes.iter().map(|lane| (*lane).to_owned()).collect();
+        Portions::of(lanes, |queue| if queue == "fast" { 3 } else { 1 }, &Portions::default())
+    }
+
+    /// How far ahead each queue is, in thirds of the price of a task, and each of its lanes.
+    fn ahead(portions: &Portions) -> Vec<Vec<(u64, Vec<u64>)>> {
+        let shown = |portion: Portion| (portion.ahead / (PRICE / 3), portion.lanes);
+        portions.parts().1.into_iter().map(|level| level.into_iter().map(shown).collect()).collect()
     }
 
     #[test]
-    fn the_higher_priority_comes_first_and_a_lane_has_the_weight_of_its_queue() {
-        let told = |portion: &Portion| (portion.lane.clone(), portion.queue, portion.weight);
-        let levels: Vec<Vec<_>> = portions_at(0).iter().map(|level| level.iter().map(told).collect()).collect();
-        let lane = |name: &str, queue, weight| (name.to_owned(), queue, weight);
-        let usual = vec![lane("fast/log#1", 0, 3), lane("fast/log#2", 0, 3), lane("slow/log#1", 1, 1)];
-        assert_eq!(levels, [vec![lane("fast/log@7#1", 0, 3)], usual]);
+    fn the_higher_priority_comes_first_and_lanes_stand_with_their_queue() {
+        let portions = of(&["slow/log#1", "fast/log#2", "fast/log@7#1", "fast/log#1"]);
+        assert_eq!(portions.parts().0, ["fast/log@7#1", "fast/log#1", "fast/log#2", "slow/log#1"]);
+        assert_eq!(ahead(&portions), [vec![(0, vec![0])], vec![(0, vec![0, 0]), (0, vec![0])]]);
     }
 
     #[test]
-    fn queues_are_first_by_their_weights_and_their_lanes_in_turn() {
-        let firsts: Vec<String> = (0..8).map(|turn| portions_at(turn)[1][0].lane.clone()).collect();
-        assert_eq!(
-            firsts,
-            [
-                "fast/log#1",
-                "fast/log#2",
-                "fast/log#1",
-                "slow/log#1",
-                "fast/log#2",
-                "fast/log#1",
-                "fast/log#2",
-                "slow/log#1"
-            ]
-        );
+    fn a_queue_pays_by_its_weight_and_a_lane_for_each_task() {
+        let mut portions = of(&["fast/log#1", "fast/log#2", "slow/log#1"]);
+        portions.took(&HashMap::from([("fast/log#1", 2), ("fast/log#2", 1), ("slow/log#1", 1)]));
+        // Both queues have paid three thirds; the last task of the fast one was begun after two.
+        assert_eq!(ahead(&portions), [vec![(1, vec![0, 1]), (1, vec![1])]]);
+        assert_eq!(portions.parts().0, ["fast/log#2", "fast/log#1", "slow/log#1"], "the least ahead comes first");
+    }
+
+    #[test]
+    fn who_had_nothing_waiting_has_saved_nothing_up() {
+        let mut portions = of(&["slow/log#1", "slow/log#2"]);
+        portions.took(&HashMap::from([("slow/log#1", 100)]));
+        assert_eq!(ahead(&portions), [[(3, vec![0, 1])]]);
+        portions.took(&HashMap::from([("slow/log#1", 1), ("slow/log#2", 1)]));
+        assert_eq!(portions.parts().0, ["slow/log#2", "slow/log#1"]);
+        assert_eq!(ahead(&portions), [[(3, vec![0, 1])]]);
+    }
+
+    #[test]
+    fn a_lane_that_is_new_stands_where_the_others_do() {
+        let mut portions = of(&["slow/log#1"]);
+        portions.took(&HashMap::from([("slow/log#1", 100)]));
+        let lanes = ["slow/log#1", "slow/log#2"].map(str::to_owned).to_vec();
+        let more = Portions::of(lanes, |_| 1, &portions);
+        assert_eq!(more.parts().0, ["slow/log#2", "slow/log#1"]);
+        assert_eq!(ahead(&more), [[(3, vec![0, 1])]]);
     }
 }

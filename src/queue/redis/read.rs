@@ -8,17 +8,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Client, RedisResult, Script};
+use redis::{Client, RedisResult};
 use tokio::sync::{Notify, oneshot};
 
 use crate::service::ports::{Claimed, QueueError, Receipt, Wanted};
 
 use super::entry::{Entry, Streams, decode};
-use super::keys::{GROUP, Keys, Lane, claim_receipt};
+use super::fill::Fill;
+use super::keys::{GROUP, Keys, Lane, by_stream, claim_receipt};
 use super::link::{Link, is_no_group, one};
 use super::options::{self, unavailable};
 use super::patience::Patience;
-use super::portions::{Portion, portions};
+use super::portions::Portions;
 use super::release::Releaser;
 
 /// How long a read waits for something to come.
@@ -29,45 +30,6 @@ const UNBLOCK: Duration = Duration::from_millis(100);
 const PAGE: usize = 500;
 /// How long to wait before it is asked again which lanes there are, while there is none of what is wanted.
 const NO_LANE: Duration = Duration::from_secs(1);
-
-/// Takes up to ARGV[3] tasks from the streams. The rest of the arguments are, for each priority in turn, how many of the
-/// streams are its own, and of each its queue and the weight of that. The streams of a priority part what is wanted by the
-/// weights of their queues; those that have less than their part leave the rest to the others, until nothing is left. A
-/// stream that nobody has read yet has no group: that is told when nothing was taken, since an error would hide what was.
-const FILL: &str = r"
-local found, failed, left, first, at = {}, false, tonumber(ARGV[3]), 1, 4
-while at <= #ARGV do
-  local count, active = tonumber(ARGV[at]), {}
-  for n = 1, count do
-    active[n] = { key = KEYS[first + n - 1], queue = ARGV[at + 2 * n - 1], weight = tonumber(ARGV[at + 2 * n]) }
-  end
-  while #active > 0 do
-    local lanes, total, wanted, more = {}, 0, left, {}
-    for _, lane in ipairs(active) do
-      if not lanes[lane.queue] then total = total + lane.weight end
-      lanes[lane.queue] = (lanes[lane.queue] or 0) + 1
-    end
-    for _, lane in ipairs(active) do
-      if left < 1 then return found end
-      local part = math.floor(wanted * lane.weight / (total * lanes[lane.queue]))
-      local most, got = math.min(left, math.max(1, part)), 0
-      local reply = redis.pcall('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', most, 'STREAMS', lane.key, '>')
-      if reply and reply.err then
-        failed = reply
-      elseif reply then
-        found[#found + 1] = reply[1]
-        got = #reply[1][2]
-        left = left - got
-      end
-      if got == most then more[#more + 1] = lane end
-    end
-    active = more
-  end
-  first, at = first + count, at + 2 * count + 1
-end
-if failed and #found == 0 then return failed end
-return found
-";
 
 /// Where a worker's tasks come from.
 pub(super) struct Reader {
@@ -86,15 +48,14 @@ pub(super) struct Reader {
     /// The server's number of the connection that may be blocked.
     blocked: Mutex<Option<i64>>,
     state: tokio::sync::Mutex<ReadState>,
-    fill: Script,
+    fill: Fill,
 }
 
 #[derive(Default)]
 struct ReadState {
     connection: Option<MultiplexedConnection>,
-    /// The lanes read from; asked for again when there may be more.
-    lanes: Vec<String>,
-    turn: usize,
+    /// The lanes read from, and what was taken from each; asked for again when there may be more.
+    portions: Portions,
     /// Whether an answer may have been lost with a connection: then there may be claims that we do not know of.
     recover: bool,
     patience: Patience,
@@ -137,7 +98,7 @@ impl Reader {
             in_hand: None,
             blocked: Mutex::default(),
             state: tokio::sync::Mutex::default(),
-            fill: Script::new(FILL),
+            fill: Fill::new(),
         }
     }
 
@@ -203,8 +164,10 @@ impl Reader {
     ) -> Result<Vec<Claimed>, QueueError> {
         while !cancelled.load(Ordering::Relaxed) {
             match self.read_once(state, max).await {
-                Ok(claims) => {
+                Ok(mut claims) => {
                     state.patience.reset();
+                    // A wait over many lanes may end with a task of each.
+                    self.give_back(claims.split_off(max.min(claims.len()))).await;
                     if !claims.is_empty() {
                         return Ok(claims);
                     }
@@ -222,8 +185,8 @@ impl Reader {
 
     /// One try: what is there, or what comes while it blocks.
     async fn read_once(&self, state: &mut ReadState, max: usize) -> RedisResult<Vec<Claimed>> {
-        let levels = self.order(state).await?;
-        let queues: Vec<String> = levels.iter().flatten().map(|portion| portion.lane.clone()).collect();
+        self.find_lanes(state).await?;
+        let queues: Vec<String> = state.portions.lanes().cloned().collect();
         if queues.is_empty() {
             let _ = tokio::time::timeout(NO_LANE, self.told.notified()).await;
             return Ok(Vec::new());
@@ -238,14 +201,19 @@ impl Reader {
         let mut connection = self.connection(state).await?;
         let read = match queues.as_slice() {
             [_] => self.block(&mut connection, &queues, max).await,
-            _ => match self.take(&mut connection, &levels, max).await {
+            _ => match self.fill.take(&mut connection, &self.keys, &self.consumer, max, &state.portions).await {
                 // One entry of each is enough to wake up; the rest is taken by the next try.
                 Ok(streams) if streams.is_empty() => self.block(&mut connection, &queues, 1).await,
                 read => read,
             },
         };
         match read {
-            Ok(streams) => Ok(self.claims(&queues, streams)),
+            Ok(streams) => {
+                let claims = self.claims(&queues, streams);
+                let by_lane = by_stream(claims.iter().map(|claimed| &claimed.receipt));
+                state.portions.took(&by_lane.into_iter().map(|(lane, ids)| (lane, ids.len() as u64)).collect());
+                Ok(claims)
+            }
             Err(error) if is_no_group(&error) => {
                 self.make_groups(&queues).await?;
                 Ok(Vec::new())
@@ -254,14 +222,14 @@ impl Reader {
         }
     }
 
-    /// The lanes to read from, those of each priority together, the highest first.
-    async fn order(&self, state: &mut ReadState) -> RedisResult<Vec<Vec<Portion>>> {
-        if self.changed.swap(false, Ordering::Relaxed) || state.lanes.is_empty() {
+    /// Asks which lanes there are, where that may have changed.
+    async fn find_lanes(&self, state: &mut ReadState) -> RedisResult<()> {
+        if self.changed.swap(false, Ordering::Relaxed) || state.portions.is_empty() {
             let (all,): (Vec<String>,) = self.link.try_send(&one("SMEMBERS", &[&self.keys.queues()])).await?;
-            state.lanes = all.into_iter().filter(|lane| self.wants(&Lane::parse(lane))).collect();
+            let lanes = all.into_iter().filter(|lane| self.wants(&Lane::parse(lane))).collect();
+            state.portions = Portions::of(lanes, |queue| self.wanted.weight(queue), &state.portions);
         }
-        state.turn = state.turn.wrapping_add(1);
-        Ok(portions(&state.lanes, |queue| self.wanted.weight(queue), state.turn))
+        Ok(())
     }
 
     fn wants(&self, lane: &Lane<'_>) -> bool {
@@ -286,23 +254,6 @@ impl Reader {
         let id = redis::cmd("CLIENT").arg("ID").query_async(&mut connection).await?;
         *self.blocked.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
         Ok(state.connection.insert(connection).clone())
-    }
-
-    async fn take(
-        &self,
-        connection: &mut MultiplexedConnection,
-        levels: &[Vec<Portion>],
-        max: usize,
-    ) -> RedisResult<Vec<(String, Vec<Entry>)>> {
-        let mut call = self.fill.prepare_invoke();
-        call.arg(GROUP).arg(&self.consumer).arg(max);
-        for level in levels {
-            call.arg(level.len());
-            for Portion { lane, queue, weight } in level {
-                call.key(self.keys.tasks(lane)).arg(*queue).arg(*weight);
-            }
-        }
-        call.invoke_async(connection).await
     }
 
     async fn block(

@@ -38,7 +38,12 @@ impl Wanted {
         for text in given {
             let (name, weight) = queue_share(text)?;
             wanted.queues.push(name.to_owned());
-            wanted.weights.extend(weight.map(|weight| (name.to_owned(), weight)));
+            if let Some(weight) = weight
+                && let Some(before) = wanted.weights.insert(name.to_owned(), weight)
+                && before != weight
+            {
+                return Err(format!("`{text}`: the queue `{name}` has the weight {before} already"));
+            }
         }
         Ok(wanted)
     }
@@ -71,6 +76,9 @@ const MAX_WEIGHT: u32 = 100;
 
 fn queue_share(text: &str) -> Result<(&str, Option<u32>), String> {
     let Some((name, weight)) = text.split_once('=') else { return Ok((text, None)) };
+    if name.is_empty() {
+        return Err(format!("`{text}`: the weight is of no queue; write it as in `fast={weight}`"));
+    }
     if name == "*" {
         return Err(format!("`{text}`: `*` is every queue, and has no weight; name the queues that are to have one"));
     }
@@ -140,9 +148,11 @@ mod tests {
         let wanted = Wanted::of_queues(&["fast=100".to_owned(), "slow".to_owned()]).unwrap();
         assert_eq!(wanted.queues, ["fast", "slow"]);
         assert_eq!((wanted.weight("fast"), wanted.weight("slow")), (100, 1));
-        for wrong in ["fast=0", "fast=101", "fast=", "fast=x", "fast=1.5", "fast=-1", "*=2"] {
+        for wrong in ["fast=0", "fast=101", "fast=", "fast=x", "fast=1.5", "fast=-1", "*=2", "=3"] {
             let told = Wanted::of_queues(&[wrong.to_owned()]).unwrap_err();
             assert!(told.contains(wrong) && told.contains("weight"), "{told}");
         }
+        let told = Wanted::of_queues(&["fast=3".to_owned(), "fast=1".to_owned()]).unwrap_err();
+        assert_eq!(told, "`fast=1`: the queue `fast` has the weight 3 already");
     }
 }
