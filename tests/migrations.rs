@@ -68,6 +68,17 @@ async fn processes_that_start_at_once_migrate_once() {
     }
 }
 
+#[test]
+fn a_migration_is_called_as_its_file_is() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migration/src");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let names = files.map(|file| file.file_stem().unwrap().to_str().unwrap().to_owned());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with("m0")).collect();
+    names.sort();
+    let called: Vec<String> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+    assert_eq!(called, names);
+}
+
 #[tokio::test]
 async fn migrations_do_not_go_back() {
     let (urls, _folder) = urls().await;

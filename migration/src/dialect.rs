@@ -25,8 +25,3 @@ pub async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(),
     }
     Ok(())
 }
-
-/// What every `down` answers.
-pub fn forward_only() -> Result<(), DbErr> {
-    Err(DbErr::Migration("migrations go forward only; to go back, restore a backup".to_owned()))
-}

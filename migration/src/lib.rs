@@ -12,6 +12,7 @@
 use sea_orm_migration::prelude::*;
 
 mod dialect;
+mod forward;
 mod m0001_workflows;
 mod m0002_executions;
 mod m0003_partitions;
@@ -24,6 +25,13 @@ mod m0009_task_types;
 mod m0010_fused;
 mod m0011_lists;
 
+/// The migration of a module, under the module's name.
+macro_rules! forward {
+    ($module:ident) => {
+        Box::new(forward::Forward { name: stringify!($module), statements: $module::STATEMENTS })
+    };
+}
+
 /// All migrations, in order.
 pub struct Migrator;
 
@@ -31,17 +39,17 @@ pub struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(m0001_workflows::Migration),
-            Box::new(m0002_executions::Migration),
-            Box::new(m0003_partitions::Migration),
-            Box::new(m0004_waits::Migration),
-            Box::new(m0005_events::Migration),
-            Box::new(m0006_limits::Migration),
-            Box::new(m0007_nodes::Migration),
-            Box::new(m0008_inbox::Migration),
-            Box::new(m0009_task_types::Migration),
-            Box::new(m0010_fused::Migration),
-            Box::new(m0011_lists::Migration),
+            forward!(m0001_workflows),
+            forward!(m0002_executions),
+            forward!(m0003_partitions),
+            forward!(m0004_waits),
+            forward!(m0005_events),
+            forward!(m0006_limits),
+            forward!(m0007_nodes),
+            forward!(m0008_inbox),
+            forward!(m0009_task_types),
+            forward!(m0010_fused),
+            forward!(m0011_lists),
         ]
     }
 }

@@ -2,26 +2,7 @@
 //!
 //! These are written by people and deployments, seldom: foreign keys hold them together.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect;
-
-/// See the module.
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, STATEMENTS).await
-    }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::forward_only()
-    }
-}
-
-const STATEMENTS: &[&str] = &[
+pub const STATEMENTS: &[&str] = &[
     "CREATE TABLE workflows (
         id {uuid} NOT NULL PRIMARY KEY,
         name {text} NOT NULL,

@@ -4,26 +4,7 @@
 //! workflow that all of its executions share. One writer per partition writes these tables, parents first, in one
 //! transaction, and deletes go through the store, children first: what a key would guard can't happen.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect;
-
-/// See the module.
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, STATEMENTS).await
-    }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::forward_only()
-    }
-}
-
-const STATEMENTS: &[&str] = &[
+pub const STATEMENTS: &[&str] = &[
     // `partition` is the hash of the id, kept so that an owner finds its own without reading ids.
     "CREATE TABLE workflow_executions (
         id {uuid} NOT NULL PRIMARY KEY,

@@ -1,25 +1,6 @@
 //! Limits: which executions count against each other, outputs that are kept, and how often was dispatched.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect;
-
-/// See the module.
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, STATEMENTS).await
-    }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::forward_only()
-    }
-}
-
-const STATEMENTS: &[&str] = &[
+pub const STATEMENTS: &[&str] = &[
     "ALTER TABLE workflow_executions ADD COLUMN concurrency_key {text}",
     // Who runs and who waits, oldest first. It holds live executions with a key alone.
     "CREATE INDEX workflow_executions_slots ON workflow_executions (workflow_id, concurrency_key, created_at, id)

@@ -1,25 +1,6 @@
 //! Nodes, each with the time at which its leases lapse; and a row for each partition, which nobody owns at first.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect;
-
-/// See the module.
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, STATEMENTS).await
-    }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::forward_only()
-    }
-}
-
-const STATEMENTS: &[&str] = &[
+pub const STATEMENTS: &[&str] = &[
     "CREATE TABLE nodes (
         id {text} NOT NULL PRIMARY KEY,
         joined_at {int} NOT NULL,

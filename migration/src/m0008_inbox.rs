@@ -1,25 +1,6 @@
 //! Messages from one node to the owner of a partition, and the replies to them.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect;
-
-/// See the module.
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, STATEMENTS).await
-    }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::forward_only()
-    }
-}
-
-const STATEMENTS: &[&str] = &[
+pub const STATEMENTS: &[&str] = &[
     // Done once it has an answer, or is gone.
     "CREATE TABLE inbox (
         id {serial},

@@ -1,25 +1,6 @@
 //! Runs of pure steps, each as one row.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect;
-
-/// See the module.
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, STATEMENTS).await
-    }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::forward_only()
-    }
-}
-
-const STATEMENTS: &[&str] = &[
+pub const STATEMENTS: &[&str] = &[
     // `seq` is of the first of `length` steps, each with the `seq` after the one before it; `steps` is a JSON list of them.
     // What is not skipped of them is completed. `furthest` is the greatest `step_order`.
     "CREATE TABLE fused_steps (
