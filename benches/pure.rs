@@ -15,7 +15,7 @@ use stepwell::expr::{Timestamp, Value};
 use stepwell::ids::{ExecutionId, PartitionId, WorkflowId};
 use stepwell::lang::{Notation, Source, builtin_task_types, compile};
 use stepwell::plan::{Plan, PlanHash};
-use stepwell::service::model::Execution;
+use stepwell::service::model::{Execution, PinnedVersion};
 use stepwell::service::ports::{Commit, ExecutionStore};
 use stepwell::store::{Database, Options};
 use uuid::Uuid;
@@ -127,30 +127,11 @@ fn cpu_us() -> u64 {
 }
 
 fn execution(id: ExecutionId) -> Execution {
-    Execution {
-        id,
+    let pinned = PinnedVersion {
         workflow: WorkflowId(Uuid::from_u128(1)),
         workflow_name: "pure".into(),
         version: 1,
         plan_hash: PlanHash("0".repeat(64).into()),
-        status: stepwell::engine::ExecutionStatus::Pending,
-        seq: 0,
-        input: Value::object([("n", Value::Int(1))]),
-        settings: Value::object::<&str>([]),
-        output: None,
-        error: None,
-        retry_count: 0,
-        max_retries: 0,
-        idempotency_key: None,
-        request_hash: None,
-        parent: None,
-        wake_at: None,
-        scheduled_at: None,
-        created_at: NOW,
-        started_at: None,
-        completed_at: None,
-        cancel_requested_at: None,
-        compensation: stepwell::engine::Compensation::None,
-        concurrency_key: None,
-    }
+    };
+    Execution::pending(id, pinned, Value::object([("n", Value::Int(1))]), Value::object::<&str>([]), NOW)
 }

@@ -16,7 +16,7 @@ use stepwell::engine::{ExecutionStatus, StepRow, StepStatus};
 use stepwell::expr::{Timestamp, Value};
 use stepwell::ids::{Epoch, ExecutionId, PartitionId, StepPath, WorkflowId};
 use stepwell::plan::PlanHash;
-use stepwell::service::model::Execution;
+use stepwell::service::model::{Execution, PinnedVersion};
 use stepwell::service::ports::{Commit, ExecutionStore};
 use stepwell::store::{Database, Options};
 use uuid::Uuid;
@@ -109,30 +109,20 @@ fn payload() -> Value {
 }
 
 fn execution(id: ExecutionId) -> Execution {
-    Execution {
-        id,
+    let pinned = PinnedVersion {
         workflow: WorkflowId(Uuid::from_u128(1)),
         workflow_name: "bench".into(),
         version: 1,
         plan_hash: PlanHash("0".repeat(64).into()),
+    };
+    let created_at = Timestamp(1_700_000_000_000_000);
+    Execution {
         status: ExecutionStatus::Completed,
         seq: 20,
-        input: payload(),
-        settings: Value::object::<&str>([]),
         output: Some(payload()),
-        error: None,
-        retry_count: 0,
-        max_retries: 0,
         idempotency_key: Some(id.to_string()),
-        request_hash: None,
-        parent: None,
-        wake_at: None,
-        scheduled_at: None,
-        created_at: Timestamp(1_700_000_000_000_000),
-        started_at: Some(Timestamp(1_700_000_000_000_000)),
-        completed_at: Some(Timestamp(1_700_000_000_000_300)),
-        cancel_requested_at: None,
-        compensation: stepwell::engine::Compensation::None,
-        concurrency_key: None,
+        started_at: Some(created_at),
+        completed_at: Some(Timestamp(created_at.0 + 300)),
+        ..Execution::pending(id, pinned, payload(), Value::object::<&str>([]), created_at)
     }
 }

@@ -8,7 +8,7 @@ use stepwell::engine::{ExecutionStatus, ExecutionUpdate, LogEntry, LogLevel, Ste
 use stepwell::expr::{Timestamp, Value};
 use stepwell::ids::{Epoch, ExecutionId, PartitionId, StepPath, WorkflowId};
 use stepwell::plan::PlanHash;
-use stepwell::service::model::Execution;
+use stepwell::service::model::{Execution, PinnedVersion};
 use stepwell::service::ports::{Commit, Committed, ExecutionStore, StoreResult};
 use stepwell::store::{Database, Options};
 use uuid::Uuid;
@@ -81,31 +81,18 @@ pub fn workflow() -> WorkflowId {
 
 /// A started execution.
 pub fn execution(n: u32) -> Execution {
-    Execution {
-        id: id(n),
+    let pinned = PinnedVersion {
         workflow: workflow(),
         workflow_name: "orders".into(),
         version: 1,
         plan_hash: PlanHash("abc".into()),
+    };
+    let (input, settings) = (Value::object([("n", Value::Int(i64::from(n)))]), Value::object::<&str>([]));
+    Execution {
         status: ExecutionStatus::Running,
         seq: 1,
-        input: Value::object([("n", Value::Int(i64::from(n)))]),
-        settings: Value::object::<&str>([]),
-        output: None,
-        error: None,
-        retry_count: 0,
-        max_retries: 0,
-        idempotency_key: None,
-        request_hash: None,
-        parent: None,
-        wake_at: None,
-        scheduled_at: None,
-        created_at: Timestamp(1_000 + i64::from(n)),
         started_at: Some(Timestamp(2_000)),
-        completed_at: None,
-        cancel_requested_at: None,
-        compensation: stepwell::engine::Compensation::None,
-        concurrency_key: None,
+        ..Execution::pending(id(n), pinned, input, settings, Timestamp(1_000 + i64::from(n)))
     }
 }
 

@@ -181,7 +181,57 @@ pub struct Execution {
     pub concurrency_key: Option<Arc<str>>,
 }
 
+/// The version of a workflow that an execution is pinned to.
+#[derive(Clone, Debug)]
+pub struct PinnedVersion {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// The workflow's name.
+    pub workflow_name: Arc<str>,
+    /// The version.
+    pub version: i64,
+    /// What its plan is called.
+    pub plan_hash: PlanHash,
+}
+
 impl Execution {
+    /// One that has not started: no retries, no key, no parent, no timer. `input` and `settings` have their defaults.
+    pub fn pending(
+        id: ExecutionId,
+        pinned: PinnedVersion,
+        input: Value,
+        settings: Value,
+        created_at: Timestamp,
+    ) -> Self {
+        let PinnedVersion { workflow, workflow_name, version, plan_hash } = pinned;
+        Self {
+            id,
+            workflow,
+            workflow_name,
+            version,
+            plan_hash,
+            status: ExecutionStatus::Pending,
+            seq: 0,
+            input,
+            settings,
+            output: None,
+            error: None,
+            retry_count: 0,
+            max_retries: 0,
+            idempotency_key: None,
+            request_hash: None,
+            parent: None,
+            wake_at: None,
+            scheduled_at: None,
+            created_at,
+            started_at: None,
+            completed_at: None,
+            cancel_requested_at: None,
+            compensation: Compensation::None,
+            concurrency_key: None,
+        }
+    }
+
     /// Whether it is past its retention, so that only its row is left, for the sake of its key.
     pub fn is_emptied(&self) -> bool {
         self.input == Value::Null && self.status.is_terminal()

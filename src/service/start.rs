@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::engine::{ExecutionStatus, concurrency_key};
+use crate::engine::concurrency_key;
 use crate::expr::{Timestamp, Value, canonical_json};
 
 use super::admission::Admission;
 use super::error::{FieldError, ServiceError, ServiceResult};
-use super::model::{Execution, Version, Workflow, WorkflowStatus};
+use super::model::{Execution, PinnedVersion, Version, Workflow, WorkflowStatus};
 use super::parts::Service;
 use super::plans::{FRESH_MS, Startable};
 use super::ports::Started;
@@ -122,31 +122,21 @@ impl Service {
         let scheduled_at = request.scheduled_at;
         let concurrency_key = concurrency_key(&startable.plan, &input, &settings)
             .map_err(|message| ServiceError::Invalid { errors: vec![FieldError::new("input_data", message)] })?;
-        Ok(Execution {
-            id: self.entropy.execution_id(now),
+        let pinned = PinnedVersion {
             workflow: startable.workflow,
             workflow_name: startable.name.clone(),
             version: startable.version,
             plan_hash: startable.hash.clone(),
-            status: ExecutionStatus::Pending,
-            seq: 0,
-            input,
-            settings,
-            output: None,
-            error: None,
-            retry_count: 0,
+        };
+        let id = self.entropy.execution_id(now);
+        Ok(Execution {
             max_retries: request.max_retries,
             request_hash: request.idempotency_key.is_some().then_some(request_hash),
             idempotency_key: request.idempotency_key,
-            parent: None,
             wake_at: scheduled_at.filter(|at| *at > now),
             scheduled_at,
-            created_at: now,
-            started_at: None,
-            completed_at: None,
-            cancel_requested_at: None,
-            compensation: crate::engine::Compensation::None,
             concurrency_key,
+            ..Execution::pending(id, pinned, input, settings, now)
         })
     }
 

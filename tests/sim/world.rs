@@ -12,7 +12,7 @@ use stepwell::engine::{Compensation, Control, ExecutionStatus, StepStatus};
 use stepwell::expr::{Timestamp, Value};
 use stepwell::ids::ExecutionId;
 use stepwell::runtime::{Node, Options, Ports, StartError};
-use stepwell::service::model::{Execution, ExecutionView};
+use stepwell::service::model::{Execution, ExecutionView, PinnedVersion};
 use stepwell::service::ports::{Clock, CrashPoint, Entropy, Faults, Nudge, Runtime, RuntimeError, Store};
 use stepwell::service::waits::{Delivery, SentEvent, WaitStore};
 use tokio::sync::broadcast;
@@ -181,31 +181,17 @@ impl World {
         let now = self.clock.now();
         let (input, settings) = (Value::object([("n", Value::Int(n))]), Value::object::<&str>([]));
         let concurrency_key = stepwell::engine::concurrency_key(&version.plan, &input, &settings).unwrap();
-        let execution = Execution {
-            id: self.entropy.execution_id(now),
+        let pinned = PinnedVersion {
             workflow: workflow.id,
             workflow_name: workflow.name,
             version: version.n,
             plan_hash: version.plan_hash,
-            status: ExecutionStatus::Pending,
-            seq: 0,
-            input,
-            settings,
-            output: None,
-            error: None,
-            retry_count: 0,
+        };
+        let execution = Execution {
             max_retries: if &*version.plan.workflow == "fails" { 2 } else { 30 },
             idempotency_key: key.map(str::to_owned),
-            request_hash: None,
-            parent: None,
-            wake_at: None,
-            scheduled_at: None,
-            created_at: now,
-            started_at: None,
-            completed_at: None,
-            cancel_requested_at: None,
-            compensation: stepwell::engine::Compensation::None,
             concurrency_key,
+            ..Execution::pending(self.entropy.execution_id(now), pinned, input, settings, now)
         };
         (execution, version.plan)
     }
