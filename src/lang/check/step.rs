@@ -13,7 +13,7 @@ use crate::plan::{Condition, TaskType, TransformOp};
 
 use super::Checker;
 use super::branch::keys_of;
-use super::codes::{DUPLICATE_KEY, MISSING_CONFIG, ONE_OF, UNKNOWN_CONFIG, UNKNOWN_TASK_TYPE};
+use super::codes::{MISSING_CONFIG, ONE_OF, UNKNOWN_CONFIG, UNKNOWN_TASK_TYPE};
 use super::declared::Kind;
 use super::fit::must_be_there;
 use super::policy::Owner;
@@ -120,12 +120,9 @@ impl Checker<'_> {
         let mut meant: Vec<&str> = Vec::new();
         for attribute in &step.config {
             let key = &*attribute.key.value;
-            if let Some(first) = seen.get(key) {
-                let error = Diagnostic::error(DUPLICATE_KEY, format!("`{key}` is there twice"), attribute.key.span);
-                self.tell(error.also(*first, "first here"));
+            if self.repeats(&mut seen, &attribute.key) {
                 continue;
             }
-            seen.insert(key, attribute.key.span);
             match known.config.field(key) {
                 Some(field) if field.required => self.fit(&attribute.value, &field.ty, &format!("`{key}`")),
                 Some(field) => self.fit(&attribute.value, &field.ty.clone().nullable(), &format!("`{key}`")),

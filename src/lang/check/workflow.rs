@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::expr::{Expr, Span, Type};
-use crate::lang::ast::{Field, Stmt, StmtKind, Workflow};
+use crate::lang::ast::{Field, Name, Stmt, StmtKind, Workflow};
 use crate::lang::constant::{constant, is_constant};
 use crate::lang::statements::each_statement;
 use crate::lang::unread::has_unread;
@@ -45,12 +45,9 @@ impl Checker<'_> {
         let mut seen: HashMap<&str, Span> = HashMap::new();
         for attribute in &workflow.attributes {
             let key = &*attribute.key.value;
-            if let Some(first) = seen.get(key) {
-                let error = Diagnostic::error(DUPLICATE_KEY, format!("`{key}` is there twice"), attribute.key.span);
-                self.tell(error.also(*first, "first here"));
+            if self.repeats(&mut seen, &attribute.key) {
                 continue;
             }
-            seen.insert(key, attribute.key.span);
             match key {
                 "description" => self.constant(&attribute.value, &Type::String, "`description`"),
                 "labels" | "metadata" => {
@@ -68,6 +65,17 @@ impl Checker<'_> {
                 }
             }
         }
+    }
+
+    /// Whether a key was there before; the second of them is told.
+    pub fn repeats<'a>(&mut self, seen: &mut HashMap<&'a str, Span>, key: &'a Name) -> bool {
+        let Some(first) = seen.get(&*key.value) else {
+            seen.insert(&key.value, key.span);
+            return false;
+        };
+        let error = Diagnostic::error(DUPLICATE_KEY, format!("`{}` is there twice", key.value), key.span);
+        self.tell(error.also(*first, "first here"));
+        true
     }
 
     /// A value that is written out, and fits.
