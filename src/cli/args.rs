@@ -244,7 +244,7 @@ pub(super) struct TestArgs {
     #[arg(long)]
     pub coverage: bool,
     /// Fail where less of a workflow than this is reached, of a hundred
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=100))]
     pub coverage_min: Option<u8>,
     /// How the results are written
     #[arg(long, value_enum, default_value = "human")]

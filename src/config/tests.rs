@@ -173,7 +173,7 @@ fn every_key_reads_back_what_it_shows() {
 }
 
 #[test]
-fn a_weight_that_is_none_names_the_setting_its_place_and_what_it_has_to_be() {
+fn a_queue_or_weight_that_is_none_names_the_setting_its_place_and_what_it_has_to_be() {
     let loaded = load("workers.queues = [\"fast=3\", \"slow\"]\n", &[], &[]);
     assert_eq!(value(&loaded, "workers.queues"), (json!(["fast=3", "slow"]), "stepwell.toml:1".to_owned()));
     assert_eq!(
@@ -184,6 +184,8 @@ fn a_weight_that_is_none_names_the_setting_its_place_and_what_it_has_to_be() {
     );
     let told = errors("", &[], &[("--queues", "workers.queues", "fast=-1,slow")]);
     assert!(told[0].starts_with("--queues: `workers.queues`: `fast=-1`: the weight"), "{told:?}");
+    let told = errors("", &[], &[("--queues", "workers.queues", "a b")]);
+    assert!(told[0].starts_with("--queues: `workers.queues`: `a b` is no name of a queue: letters"), "{told:?}");
     let told = errors("", &[("STEPWELL_WORKERS__QUEUES", "fast=101")], &[]);
     assert!(told[0].starts_with("STEPWELL_WORKERS__QUEUES: `workers.queues`: `fast=101`: the weight"), "{told:?}");
 }

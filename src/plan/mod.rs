@@ -15,6 +15,7 @@ mod cron;
 mod node;
 mod parts;
 mod policy;
+mod queue;
 mod task_type;
 mod trigger;
 
@@ -26,6 +27,7 @@ pub use node::{
     Wake,
 };
 pub use policy::{DEFAULT_TIMEOUT_MS, Jitter, MAX_RETRY_WAIT_MS, PATIENT_TIMEOUT_MS, RetryFilter, RetryPolicy};
+pub use queue::{QUEUE_NAME, is_queue_name};
 pub use task_type::{Runs, TaskDefaults, TaskType, TaskTypes};
 pub use trigger::{CatchUp, Concurrency, Overflow, Overlap, Trigger, TriggerOn};
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::expr::{Type, nearest, type_from_schema};
-use crate::plan::{TaskType, TaskTypes};
+use crate::plan::{QUEUE_NAME, TaskType, TaskTypes, is_queue_name};
 
 use super::error::{FieldError, ServiceError, ServiceResult};
 use super::parts::Service;
@@ -153,7 +153,7 @@ fn check_definition(name: &str, definition: &TypeDefinition) -> ServiceResult<()
     }
     check_schemas(definition, &mut errors);
     if let Some(queue) = definition.queue.as_deref().filter(|queue| !is_queue_name(queue)) {
-        let message = format!("`{queue}` is no name of a queue: letters, digits, `_`, `-` and `.`, at most 64");
+        let message = format!("`{queue}` is no name of a queue: {QUEUE_NAME}");
         errors.push(FieldError::new("queue", message));
     }
     if definition.timeout_ms.is_some_and(|timeout| !(1..=MAX_TIMEOUT_MS).contains(&timeout)) {
@@ -179,10 +179,4 @@ fn check_schemas(definition: &TypeDefinition, errors: &mut Vec<FieldError>) {
         let message = format!("the two schemas have {bytes} bytes, and {MAX_SCHEMAS} is the most");
         errors.push(FieldError::new("config_schema", message));
     }
-}
-
-/// Whether a queue may be called this, as in the language.
-pub(super) fn is_queue_name(name: &str) -> bool {
-    let may = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '.');
-    (1..=64).contains(&name.len()) && name.chars().all(may)
 }

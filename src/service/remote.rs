@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use crate::engine::{LogLevel, StepError, StepStatus, code};
 use crate::expr::{Timestamp, Value};
+use crate::plan::is_queue_name;
 
 use super::error::{FieldError, ServiceError, ServiceResult};
 use super::handler::TaskError;
 use super::handler_log::handler_log;
 use super::parts::Service;
 use super::ports::{MAX_LEASE, MIN_LEASE, QueueError, Task, TaskOutcome, Wanted};
-use super::registration::is_queue_name;
 use super::ticket::Ticket;
 
 /// The most tasks that one request takes or completes.

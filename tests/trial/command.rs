@@ -50,6 +50,9 @@ fn test_shows_what_no_test_reached() {
     let (code, _, err) = said(&stepwell(&folder, &["test", ".", "--coverage-min", "90"]));
     assert_eq!(code, 1);
     assert!(err.contains("less than 90 % of `pay` is covered"), "{err}");
+    let (code, _, err) = said(&stepwell(&folder, &["test", ".", "--coverage-min", "101"]));
+    assert_eq!(code, 2);
+    assert!(err.contains("101 is not in 0..=100"), "{err}");
 }
 
 #[test]

@@ -51,4 +51,7 @@ async fn a_recorded_execution_is_a_test_that_passes() {
     let (code, _, err) = said(&stepwell(&folder, &["test", "--from", "nothing", "--server", &base]));
     assert_eq!(code, 1);
     assert!(err.contains("executions/nothing answers"), "{err}");
+    let (code, _, err) = said(&stepwell(&folder, &["test", "--from", &"0".repeat(32), "--server", "localhost:8080"]));
+    assert_eq!(code, 1);
+    assert!(err.contains("`localhost:8080` is no URL of a server, as in `http://127.0.0.1:8080`"), "{err}");
 }

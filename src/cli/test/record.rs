@@ -62,6 +62,9 @@ async fn read(args: &TestArgs, id: &str) -> Result<Recorded, String> {
     // Another one may be in place already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().build().map_err(|error| format!("can't make requests: {error}"))?;
+    if !reqwest::Url::parse(&args.server).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+        return Err(format!("`{}` is no URL of a server, as in `http://127.0.0.1:8080`", args.server));
+    }
     let base = args.server.trim_end_matches('/').to_owned();
     let api = Api { client, base, token: args.token.as_deref() };
     let execution = api.get(&format!("executions/{id}")).await?;

@@ -5,7 +5,7 @@ use crate::lang::Diagnostic;
 use crate::lang::ast::{Policy, PolicyKind};
 use crate::lang::constant::constant_value;
 use crate::lang::unread::has_unread;
-use crate::plan::{Runs, TaskType};
+use crate::plan::{QUEUE_NAME, Runs, TaskType, is_queue_name};
 
 use super::Checker;
 use super::codes::{BAD_DURATION, DUPLICATE_POLICY, MISPLACED_POLICY, UNKNOWN_POLICY, USELESS_POLICY, WRONG_TYPE};
@@ -147,12 +147,11 @@ impl Checker<'_> {
     }
 
     fn queue(&mut self, name: &Expr) {
-        let ok = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         match constant_value(name) {
-            Some(Value::Str(text)) if (1..=64).contains(&text.len()) && text.chars().all(ok) => {}
+            Some(Value::Str(text)) if is_queue_name(&text) => {}
             Some(Value::Str(text)) => {
                 let error = Diagnostic::error(WRONG_TYPE, format!("`{text}` is no name of a queue"), name.span);
-                self.tell(error.help("letters, digits, `_`, `-` and `.`, at most 64"));
+                self.tell(error.help(QUEUE_NAME));
             }
             _ if has_unread(name) => {}
             _ => self.error(WRONG_TYPE, "the name of a queue must be written out as text", name.span),

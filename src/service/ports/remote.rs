@@ -6,6 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::plan::{QUEUE_NAME, is_queue_name};
+
 use super::queue::{AttemptKey, QueueError, Receipt, Task, TaskOutcome};
 
 /// The shortest lease.
@@ -32,7 +34,7 @@ impl Wanted {
     /// All tasks of these queues, each given as `NAME` or `NAME=WEIGHT`.
     ///
     /// # Errors
-    /// What a weight has to be.
+    /// What a name, or a weight, has to be.
     pub fn of_queues(given: &[String]) -> Result<Self, String> {
         let mut wanted = Self::default();
         for text in given {
@@ -75,12 +77,20 @@ impl From<Vec<String>> for Wanted {
 const MAX_WEIGHT: u32 = 100;
 
 fn queue_share(text: &str) -> Result<(&str, Option<u32>), String> {
-    let Some((name, weight)) = text.split_once('=') else { return Ok((text, None)) };
+    let Some((name, weight)) = text.split_once('=') else {
+        return match text == "*" || is_queue_name(text) {
+            true => Ok((text, None)),
+            false => Err(format!("`{text}` is no name of a queue: {QUEUE_NAME}")),
+        };
+    };
     if name.is_empty() {
         return Err(format!("`{text}`: the weight is of no queue; write it as in `fast={weight}`"));
     }
     if name == "*" {
         return Err(format!("`{text}`: `*` is every queue, and has no weight; name the queues that are to have one"));
+    }
+    if !is_queue_name(name) {
+        return Err(format!("`{text}`: `{name}` is no name of a queue: {QUEUE_NAME}"));
     }
     match weight.parse().ok().filter(|weight| (1..=MAX_WEIGHT).contains(weight)) {
         Some(weight) => Ok((name, Some(weight))),
@@ -151,6 +161,11 @@ mod tests {
         for wrong in ["fast=0", "fast=101", "fast=", "fast=x", "fast=1.5", "fast=-1", "*=2", "=3"] {
             let told = Wanted::of_queues(&[wrong.to_owned()]).unwrap_err();
             assert!(told.contains(wrong) && told.contains("weight"), "{told}");
+        }
+        assert_eq!(Wanted::of_queues(&["*".to_owned()]).unwrap().queues, ["*"]);
+        for wrong in ["two words", "two words=3", "", &"q".repeat(65)] {
+            let told = Wanted::of_queues(&[wrong.to_owned()]).unwrap_err();
+            assert!(told.contains(wrong) && told.contains("is no name of a queue: letters"), "{told}");
         }
         let told = Wanted::of_queues(&["fast=3".to_owned(), "fast=1".to_owned()]).unwrap_err();
         assert_eq!(told, "`fast=1`: the queue `fast` has the weight 3 already");
