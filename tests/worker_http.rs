@@ -191,7 +191,7 @@ async fn what_is_not_what_it_says_is_noted_in_the_log() {
     for what in ["broken", "latin"] {
         let ctx = TaskContext::new(&task(1));
         request_with(&ctx, json!({ "url": format!("{}/text/{what}", server().await) })).await.unwrap();
-        assert_eq!(ctx.take_logs().len(), 1, "{what}");
+        assert_eq!(ctx.take_logs().entries().len(), 1, "{what}");
     }
 }
 

@@ -9,6 +9,8 @@ use serde_json::Value as Json;
 use crate::engine::{LogLevel, StepError};
 use crate::ids::{Attempt, ExecutionId, StepPath};
 
+use super::handler_log::{HandlerLog, HandlerLogs};
+
 /// Why a handler did not do its task.
 #[derive(Clone, Debug)]
 pub struct TaskError {
@@ -85,18 +87,8 @@ pub struct TaskContext {
     pub traceparent: Option<Arc<str>>,
     /// When the handler last said that it is at work.
     beat: Arc<Mutex<tokio::time::Instant>>,
-    logs: Arc<Mutex<Vec<HandlerLog>>>,
-}
-
-/// An entry that a handler logged.
-#[derive(Clone, Debug)]
-pub struct HandlerLog {
-    /// How much it matters.
-    pub level: LogLevel,
-    /// What it says.
-    pub message: String,
-    /// When, on the worker's monotonic clock.
-    pub at: tokio::time::Instant,
+    /// With times on the worker's monotonic clock.
+    logs: Arc<Mutex<HandlerLogs<tokio::time::Instant>>>,
 }
 
 impl TaskContext {
@@ -114,7 +106,8 @@ impl TaskContext {
         }
     }
 
-    /// Writes to the execution's log; it is stored with the outcome.
+    /// Writes to the execution's log; it is stored with the outcome. An attempt may log 1,000 entries of 256 KiB of text
+    /// in all; how many more there were is told.
     pub fn log(&self, level: LogLevel, message: impl Into<String>) {
         if let Ok(mut logs) = self.logs.lock() {
             logs.push(HandlerLog { level, message: message.into(), at: tokio::time::Instant::now() });
@@ -134,7 +127,7 @@ impl TaskContext {
     }
 
     /// Takes what was logged.
-    pub fn take_logs(&self) -> Vec<HandlerLog> {
+    pub fn take_logs(&self) -> HandlerLogs<tokio::time::Instant> {
         self.logs.lock().map(|mut logs| std::mem::take(&mut *logs)).unwrap_or_default()
     }
 }

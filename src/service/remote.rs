@@ -10,7 +10,7 @@ use crate::plan::is_queue_name;
 
 use super::error::{FieldError, ServiceError, ServiceResult};
 use super::handler::TaskError;
-use super::handler_log::handler_log;
+use super::handler_log::{HandlerLog, HandlerLogs};
 use super::parts::Service;
 use super::ports::{MAX_LEASE, MIN_LEASE, QueueError, Task, TaskOutcome, Wanted};
 use super::ticket::Ticket;
@@ -233,8 +233,9 @@ impl Service {
         let mut outcome = self.leased.outcome(&ticket, given);
         let took = Duration::from_micros(outcome.took_us);
         let logged = result.logs.into_iter();
-        let logged = logged.map(|log| (log.level, log.message, since(ticket.claimed_at, log.at, took))).collect();
-        outcome.logs = handler_log(&outcome.path, took, logged);
+        let logs: HandlerLogs<_> =
+            logged.map(|TaskLog { level, message, at }| HandlerLog { level, message, at }).collect();
+        outcome.logs = logs.into_entries(&outcome.path, took, |at| since(ticket.claimed_at, at, took));
         Ok((ticket, outcome, said))
     }
 

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::engine::{LogEntry, StepError, code};
 use crate::expr::{Value, duration_text};
 use crate::service::ports::{Task, TaskOutcome};
-use crate::service::{Handlers, TaskContext, handler_log};
+use crate::service::{Handlers, TaskContext};
 
 /// Makes an attempt. Ends within the task's time-out, whatever the handler does short of blocking its thread. When `stop`
 /// ends first, the handler's future is dropped and the attempt is `CANCELLED`.
@@ -115,7 +115,5 @@ fn micros(took: Duration) -> u64 {
 }
 
 fn logs(task: &Task, claimed: Instant, context: &TaskContext) -> Vec<LogEntry> {
-    let since = |at: Instant| at.saturating_duration_since(claimed);
-    let logged = context.take_logs().into_iter().map(|log| (log.level, log.message, since(log.at)));
-    handler_log(&task.path, claimed.elapsed(), logged.collect())
+    context.take_logs().into_entries(&task.path, claimed.elapsed(), |at| at.saturating_duration_since(claimed))
 }
