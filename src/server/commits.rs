@@ -9,14 +9,17 @@ use tokio::runtime::{Builder, Handle, Runtime};
 pub(super) struct CommitThread(Option<Runtime>);
 
 impl CommitThread {
-    /// Starts the thread.
+    /// Starts the thread. Where nothing on it needs sockets it waits without them, and is woken for less.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start() -> std::io::Result<Self> {
-        let runtime =
-            Builder::new_multi_thread().worker_threads(1).thread_name("stepwell-commit").enable_all().build()?;
-        Ok(Self(Some(runtime)))
+    pub fn start(with_sockets: bool) -> std::io::Result<Self> {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(1).thread_name("stepwell-commit").enable_time();
+        if with_sockets {
+            builder.enable_io();
+        }
+        Ok(Self(Some(builder.build()?)))
     }
 
     /// Where to spawn; none once it is over.

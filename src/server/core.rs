@@ -58,7 +58,7 @@ impl Core {
             entropy: Arc::new(SystemEntropy),
             faults: Arc::new(NoFaults),
         };
-        let commits = CommitThread::start().map_err(ServeError::Thread)?;
+        let commits = CommitThread::start(database.kind() != "sqlite").map_err(ServeError::Thread)?;
         let options = runtime::Options { commits_on: commits.handle(), ..node_options(config, &database) };
         let node = Node::start(options, ports).await?;
         let service = Service::new(service::Parts {

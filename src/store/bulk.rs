@@ -2,7 +2,8 @@
 //!
 //! PostgreSQL takes each column as one array (`UNNEST`): one text and one plan whatever the number of rows. Its driver's
 //! arrays hold no nulls here, so a null travels as a value that the column never has (`Kind::null`) and `NULLIF` makes it one
-//! again. SQLite takes `VALUES` in batches of a few sizes, so that prepared statements serve every number of rows.
+//! again. SQLite takes `VALUES` of a few sizes, filled up with rows of nulls that are left out again, so that few prepared
+//! statements serve every number of rows.
 
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement};
@@ -13,9 +14,6 @@ pub(super) type Row = Vec<Value>;
 
 /// The largest batch of one SQLite statement: 256 rows of 26 columns are far below its limit of 32,766 parameters.
 const SQLITE_BATCH: usize = 256;
-
-/// Fewer rows than these are one statement, whatever their number.
-const SQLITE_EXACT: usize = 32;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +61,10 @@ impl Kind {
     }
 }
 
-/// Columns by name and kind.
+/// What binds as a null, whatever the column.
+const NULL: Value = Value::BigInt(None);
+
+/// Columns by name and kind; the first one's values are never null.
 pub(super) type Columns = [(&'static str, Kind)];
 
 /// A statement around rows: `before`, the rows as a query, `after`.
@@ -88,13 +89,18 @@ pub(super) fn names(columns: &Columns) -> String {
 
 /// Runs a statement over all of these rows, in their order.
 pub(super) async fn execute(transaction: &DatabaseTransaction, shape: &Shape<'_>, rows: Vec<Row>) -> Result<(), DbErr> {
-    change(transaction, shape, rows).await.map(drop)
+    run(transaction, statements(transaction.get_database_backend(), shape, rows)).await.map(drop)
 }
 
 /// As `execute`; how many rows of its table it changed.
 pub(super) async fn change(transaction: &DatabaseTransaction, shape: &Shape<'_>, rows: Vec<Row>) -> Result<u64, DbErr> {
+    run(transaction, statements(transaction.get_database_backend(), shape, rows)).await
+}
+
+/// Runs statements one by one; how many rows they changed.
+pub(super) async fn run(transaction: &DatabaseTransaction, statements: Vec<Statement>) -> Result<u64, DbErr> {
     let mut changed = 0;
-    for statement in statements(transaction.get_database_backend(), shape, rows) {
+    for statement in statements {
         changed += transaction.execute_raw(statement).await?.rows_affected();
     }
     Ok(changed)
@@ -106,14 +112,23 @@ pub(super) async fn query(
     shape: &Shape<'_>,
     rows: Vec<Row>,
 ) -> Result<Vec<QueryResult>, DbErr> {
+    query_all(transaction, statements(transaction.get_database_backend(), shape, rows)).await
+}
+
+/// Runs statements that return rows, one by one.
+pub(super) async fn query_all(
+    transaction: &DatabaseTransaction,
+    statements: Vec<Statement>,
+) -> Result<Vec<QueryResult>, DbErr> {
     let mut results = Vec::new();
-    for statement in statements(transaction.get_database_backend(), shape, rows) {
+    for statement in statements {
         results.extend(transaction.query_all_raw(statement).await?);
     }
     Ok(results)
 }
 
-fn statements(backend: DbBackend, shape: &Shape<'_>, rows: Vec<Row>) -> Vec<Statement> {
+/// The statement over all of these rows, in their order; several where there are very many, none where there is no row.
+pub(super) fn statements(backend: DbBackend, shape: &Shape<'_>, rows: Vec<Row>) -> Vec<Statement> {
     match backend {
         _ if rows.is_empty() => Vec::new(),
         DbBackend::Sqlite => sqlite_statements(shape, rows),
@@ -123,34 +138,35 @@ fn statements(backend: DbBackend, shape: &Shape<'_>, rows: Vec<Row>) -> Vec<Stat
 
 fn sqlite_statements(shape: &Shape<'_>, rows: Vec<Row>) -> Vec<Statement> {
     let mut statements = Vec::new();
-    let mut left = rows.len();
     let mut rows = rows.into_iter();
-    while left > 0 {
-        let size = batch_size(left);
-        left -= size;
-        let values: Vec<Value> = rows.by_ref().take(size).flatten().collect();
+    while rows.len() > 0 {
+        let (given, size) = batch(rows.len());
+        let mut values = Vec::with_capacity(size * shape.columns.len());
+        values.extend(rows.by_ref().take(given).flatten());
+        values.resize(size * shape.columns.len(), NULL);
         statements.push(Statement::from_sql_and_values(DbBackend::Sqlite, sqlite_text(shape, size), values));
     }
     statements
 }
 
-/// How many of the rows that are left go into the next statement: all of a few, else a power of two. Each statement costs
-/// two wake-ups of threads, and each size a prepared statement.
-fn batch_size(left: usize) -> usize {
-    if left < SQLITE_EXACT { left } else { SQLITE_BATCH.min(1 << left.ilog2()) }
+/// How many of the rows that are left go into the next statement, and how many it has room for: each size is a prepared
+/// statement. A row of nulls costs a third of another, and each statement two wake-ups of threads.
+fn batch(left: usize) -> (usize, usize) {
+    let given = left.min(SQLITE_BATCH);
+    (given, given.next_power_of_two())
 }
 
-/// The text of a statement over so many rows.
+/// The text of a statement over so many rows. Those whose first column is null are none: no table has such.
 pub(super) fn sqlite_text(shape: &Shape<'_>, rows: usize) -> String {
     let row = format!("({})", vec!["?"; shape.columns.len()].join(","));
-    let mut text = String::with_capacity(shape.before.len() + shape.after.len() + (row.len() + 1) * rows + 8);
+    let mut text = String::with_capacity(shape.before.len() + shape.after.len() + (row.len() + 1) * rows + 64);
     text.push_str(shape.before);
-    text.push_str("VALUES ");
+    text.push_str("SELECT * FROM (VALUES ");
     for at in 0..rows {
         text.push_str(if at == 0 { "" } else { "," });
         text.push_str(&row);
     }
-    text.push(' ');
+    text.push_str(") WHERE column1 IS NOT NULL ");
     text.push_str(shape.after);
     text
 }
@@ -192,15 +208,16 @@ mod tests {
         let cut = |mut left: usize| {
             let mut sizes = Vec::new();
             while left > 0 {
-                sizes.push(batch_size(left));
-                left -= batch_size(left);
+                let (given, size) = batch(left);
+                sizes.push((given, size));
+                left -= given;
             }
             sizes
         };
-        assert_eq!(cut(1), [1]);
-        assert_eq!(cut(7), [7]);
-        assert_eq!(cut(63), [32, 31]);
-        assert_eq!(cut(600), [256, 256, 64, 24]);
+        assert_eq!(cut(1), [(1, 1)]);
+        assert_eq!(cut(7), [(7, 8)]);
+        assert_eq!(cut(63), [(63, 64)]);
+        assert_eq!(cut(600), [(256, 256), (256, 256), (88, 128)]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The commit: the rows of many executions in one transaction. The one way in which executions are written.
 //!
 //! In this order, in one transaction: the epochs are proved, starts are inserted, then changes of executions, steps, logs and
-//! controls are written, each kind as one statement of many rows. What was fenced or refused is left out first.
+//! controls are written, each kind as one statement of many rows. What was fenced or refused is left out first. On SQLite nearly
+//! every commit has nothing to leave out, and all of its statements are one message to the database (`script`).
 //!
 //! Rows guard themselves by `seq`: a row replaces another only if its `seq` is greater, so that a commit that is tried
 //! again, or comes late, changes nothing. COMPLETED and CANCELLED are final, but for an undo that failed and is
@@ -19,7 +20,7 @@ use crate::service::model::Execution;
 use crate::service::ports::{Commit, Committed, StoreResult};
 
 use super::bulk::{self, Kind, Row, Shape};
-use super::{events, fault, inbox, limits, row, starts, steps};
+use super::{Database, events, fault, inbox, limits, row, script, starts, steps};
 
 const UPDATE_COLUMNS: &[(&str, Kind)] = &[
     ("id", Kind::Uuid),
@@ -100,22 +101,24 @@ const LOG_COLUMNS: &[(&str, Kind)] = &[
 const CONTROL_COLUMNS: &[(&str, Kind)] =
     &[("execution_id", Kind::Uuid), ("seq", Kind::Int), ("control", Kind::Text), ("at", Kind::Int)];
 
+/// Writes a commit in a transaction of its own.
+pub(super) async fn commit(database: &Database, commit: &Commit) -> StoreResult<Committed> {
+    if script::takes(database, commit) && script::write(database, commit).await {
+        return Ok(Committed::default());
+    }
+    by_statements(database.begin().await?, commit).await
+}
+
 /// Writes a commit in a transaction that the caller began; this ends it.
-pub(super) async fn commit(transaction: DatabaseTransaction, commit: &Commit) -> StoreResult<Committed> {
+async fn by_statements(transaction: DatabaseTransaction, commit: &Commit) -> StoreResult<Committed> {
+    let backend = transaction.get_database_backend();
     let owned = Owned::prove(&transaction, commit).await?;
     let starts = starts_of(commit, &owned);
     let started = starts::insert(&transaction, &starts).await?;
     let refused = started.refuses();
     let keep = |id: ExecutionId| owned.holds(id) && !refused.contains(&id) && !owned.stale.contains(&id);
 
-    let changes = commit.executions.iter().filter(|update| keep(update.id) && !started.inserted.contains(&update.id));
-    write_changes(&transaction, changes).await?;
-    write_steps(&transaction, commit.steps.iter().filter(|step| keep(step.execution))).await?;
-    let logs = commit.logs.iter().filter(|(id, _)| keep(*id));
-    let logs = logs.map(|(id, entry)| row::log_cells(*id, entry)).collect();
-    insert(&transaction, "execution_logs", LOG_COLUMNS, "", logs).await?;
-    let controls = commit.controls.iter().filter(|control| keep(control.execution)).map(row::control_cells).collect();
-    insert(&transaction, "execution_controls", CONTROL_COLUMNS, "ON CONFLICT DO NOTHING", controls).await?;
+    bulk::run(&transaction, rows_of(backend, commit, &started.inserted, keep)).await?;
     let caches = commit.caches.iter().filter(|(id, _)| keep(*id)).map(|(_, write)| write);
     limits::keep(&transaction, caches).await?;
     events::deliver(&transaction, commit.deliveries.iter().filter(|delivery| keep(delivery.execution))).await?;
@@ -126,8 +129,26 @@ pub(super) async fn commit(transaction: DatabaseTransaction, commit: &Commit) ->
     Ok(Committed { existing: started.existing, fenced: owned.fenced, stale: owned.stale })
 }
 
+/// What writes the rows of executions that are kept: changes of those that were not inserted just now, steps, logs and controls.
+pub(super) fn rows_of(
+    backend: DbBackend,
+    commit: &Commit,
+    inserted: &HashSet<ExecutionId>,
+    keep: impl Fn(ExecutionId) -> bool,
+) -> Vec<Statement> {
+    let changes = commit.executions.iter().filter(|update| keep(update.id) && !inserted.contains(&update.id));
+    let mut statements = change_statements(backend, changes);
+    statements.extend(step_statements(backend, commit.steps.iter().filter(|step| keep(step.execution))));
+    let logs = commit.logs.iter().filter(|(id, _)| keep(*id));
+    let logs = logs.map(|(id, entry)| row::log_cells(*id, entry)).collect();
+    statements.extend(inserts(backend, "execution_logs", LOG_COLUMNS, "", logs));
+    let controls = commit.controls.iter().filter(|control| keep(control.execution)).map(row::control_cells).collect();
+    statements.extend(inserts(backend, "execution_controls", CONTROL_COLUMNS, "ON CONFLICT DO NOTHING", controls));
+    statements
+}
+
 /// The starts of partitions that are owned, each with its change of the same commit applied, so that both are one write.
-fn starts_of(commit: &Commit, owned: &Owned) -> Vec<Execution> {
+pub(super) fn starts_of(commit: &Commit, owned: &Owned) -> Vec<Execution> {
     let mut starts: Vec<Execution> = commit.starts.iter().filter(|start| owned.holds(start.id)).cloned().collect();
     if !starts.is_empty() {
         let changes: HashMap<ExecutionId, &ExecutionUpdate> =
@@ -141,14 +162,11 @@ fn starts_of(commit: &Commit, owned: &Owned) -> Vec<Execution> {
     starts
 }
 
-async fn write_changes<'a>(
-    transaction: &DatabaseTransaction,
-    changes: impl Iterator<Item = &'a ExecutionUpdate>,
-) -> StoreResult<()> {
+fn change_statements<'a>(backend: DbBackend, changes: impl Iterator<Item = &'a ExecutionUpdate>) -> Vec<Statement> {
     let changes = latest(changes.collect(), |change| (change.id, change.seq));
-    let (before, after) = update_text(transaction.get_database_backend());
+    let (before, after) = update_text(backend);
     let shape = Shape { columns: UPDATE_COLUMNS, before: &before, after: &after };
-    Ok(bulk::execute(transaction, &shape, changes.into_iter().map(row::update_cells).collect()).await?)
+    bulk::statements(backend, &shape, changes.into_iter().map(row::update_cells).collect())
 }
 
 /// What stands before the rows of changes, and after them.
@@ -161,16 +179,14 @@ fn update_text(backend: DbBackend) -> (String, String) {
     (before, format!("){update}{UPDATE_SET}{given}{}", fault::guard(UPDATE_GUARD)))
 }
 
-async fn write_steps<'a>(
-    transaction: &DatabaseTransaction,
-    steps: impl Iterator<Item = &'a StepRow>,
-) -> StoreResult<()> {
+fn step_statements<'a>(backend: DbBackend, steps: impl Iterator<Item = &'a StepRow>) -> Vec<Statement> {
     let Fusion { fused, single } = fuse(&steps.collect::<Vec<_>>());
-    steps::write_fused(transaction, fused).await?;
+    let mut statements = steps::fused_statements(backend, fused);
     let steps = latest(single, |step| ((step.execution, step.path.as_str(), step.attempt), step.seq));
     let rows = steps.into_iter().map(row::step_cells).collect();
     let conflict = format!("{STEP_CONFLICT}{}", fault::guard(STEP_GUARD));
-    insert(transaction, "step_executions", STEP_COLUMNS, &conflict, rows).await
+    statements.extend(inserts(backend, "step_executions", STEP_COLUMNS, &conflict, rows));
+    statements
 }
 
 /// Of several rows of one key, the latest alone: PostgreSQL takes one of each in a statement.
@@ -185,19 +201,13 @@ fn latest<'a, T, K: Ord + Hash>(mut rows: Vec<&'a T>, key_and_seq: impl Fn(&'a T
     rows
 }
 
-async fn insert(
-    transaction: &DatabaseTransaction,
-    table: &str,
-    columns: &bulk::Columns,
-    conflict: &str,
-    rows: Vec<Row>,
-) -> StoreResult<()> {
+fn inserts(backend: DbBackend, table: &str, columns: &bulk::Columns, conflict: &str, rows: Vec<Row>) -> Vec<Statement> {
     let before = bulk::insert_into(table, columns);
-    Ok(bulk::execute(transaction, &Shape { columns, before: &before, after: conflict }, rows).await?)
+    bulk::statements(backend, &Shape { columns, before: &before, after: conflict }, rows)
 }
 
 /// Which partitions this process proved to own.
-struct Owned {
+pub(super) struct Owned {
     held: [bool; PARTITIONS as usize],
     fenced: Vec<PartitionId>,
     /// The executions whose grant no longer holds.
@@ -205,6 +215,17 @@ struct Owned {
 }
 
 impl Owned {
+    /// What a commit says that it owns.
+    pub(super) fn claimed(commit: &Commit) -> Self {
+        let mut owned = Self { held: [false; PARTITIONS as usize], fenced: Vec::new(), stale: Vec::new() };
+        for (partition, _) in &commit.leases {
+            if let Some(held) = owned.held.get_mut(usize::from(partition.0)) {
+                *held = true;
+            }
+        }
+        owned
+    }
+
     /// Compares the epochs with the database's. On PostgreSQL the rows stay locked until the end of the transaction, so
     /// that nobody takes a partition between the proof and the commit, and a commit that was given up with its connection is
     /// over before the next of its partition begins; SQLite has one writer anyway. The partitions of grants are locked with the
@@ -225,7 +246,7 @@ impl Owned {
         Ok(owned)
     }
 
-    fn holds(&self, id: ExecutionId) -> bool {
+    pub(super) fn holds(&self, id: ExecutionId) -> bool {
         self.owns(id.partition())
     }
 
@@ -235,7 +256,7 @@ impl Owned {
 }
 
 /// A partition and an epoch that is to be its.
-type Proof = (PartitionId, Epoch);
+pub(super) type Proof = (PartitionId, Epoch);
 
 /// Those of these whose partition has another epoch in the database.
 async fn lost(transaction: &DatabaseTransaction, proofs: &[Proof]) -> StoreResult<HashSet<Proof>> {
@@ -247,13 +268,20 @@ async fn lost(transaction: &DatabaseTransaction, proofs: &[Proof]) -> StoreResul
 
 /// The comparison is SQLite's: nearly always no row comes back, and rows cost more than all the rest of a small commit.
 async fn lost_sqlite(transaction: &DatabaseTransaction, proofs: &[Proof]) -> StoreResult<HashSet<Proof>> {
-    let sql = "SELECT json_extract(mine.value, '$[0]') AS id, json_extract(mine.value, '$[1]') AS epoch
-         FROM json_each($1) AS mine LEFT JOIN partitions ON partitions.id = json_extract(mine.value, '$[0]')
-         WHERE partitions.epoch IS NOT json_extract(mine.value, '$[1]')";
-    let pairs: Vec<(u16, i64)> = proofs.iter().map(|(partition, epoch)| (partition.0, epoch.0)).collect();
-    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, [row::json(&pairs).into()]);
-    let rows = transaction.query_all_raw(statement).await?;
+    let each = "json_extract(mine.value, '$[0]') AS id, json_extract(mine.value, '$[1]') AS epoch";
+    let rows = transaction.query_all_raw(lost_statement(each, proofs)).await?;
     rows.iter().map(super::executions::lease).collect()
+}
+
+/// What selects something of each partition that has another epoch in SQLite; `mine.value` is what was said of it.
+pub(super) fn lost_statement(select: &str, proofs: &[Proof]) -> Statement {
+    let sql = format!(
+        "SELECT {select}
+         FROM json_each(?) AS mine LEFT JOIN partitions ON partitions.id = json_extract(mine.value, '$[0]')
+         WHERE partitions.epoch IS NOT json_extract(mine.value, '$[1]')"
+    );
+    let pairs: Vec<(u16, i64)> = proofs.iter().map(|(partition, epoch)| (partition.0, epoch.0)).collect();
+    Statement::from_sql_and_values(DbBackend::Sqlite, sql, [row::json(&pairs).into()])
 }
 
 async fn lost_postgres(transaction: &DatabaseTransaction, proofs: &[Proof]) -> StoreResult<HashSet<Proof>> {
@@ -268,7 +296,7 @@ async fn lost_postgres(transaction: &DatabaseTransaction, proofs: &[Proof]) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Database, Options};
+    use crate::store::Options;
 
     #[tokio::test]
     async fn a_change_finds_its_row_by_its_id_however_many_there_are() {

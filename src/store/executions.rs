@@ -54,7 +54,7 @@ impl ExecutionStore for Database {
     }
 
     async fn commit(&self, commit: &Commit) -> StoreResult<Committed> {
-        commit::commit(self.begin().await?, commit).await
+        commit::commit(self, commit).await
     }
 
     async fn executions_unfinished(

@@ -23,6 +23,7 @@ mod options;
 mod reads;
 mod retention;
 mod row;
+mod script;
 mod starts;
 mod steps;
 mod task_types;

@@ -48,6 +48,10 @@ const COLUMNS: &[(&str, Kind)] = &[
     ("concurrency_key", Kind::Text),
 ];
 
+const UNLESS_THERE: &str = "ON CONFLICT DO NOTHING";
+
+const UNLESS_THERE_RETURNING: &str = "ON CONFLICT DO NOTHING RETURNING id";
+
 /// How many losers are looked up at once.
 const LOOKUP: usize = 200;
 
@@ -115,21 +119,30 @@ async fn insert_rows(
     transaction: &DatabaseTransaction,
     starts: impl Iterator<Item = &Execution> + Clone,
 ) -> StoreResult<HashSet<ExecutionId>> {
-    let before = bulk::insert_into("workflow_executions", COLUMNS);
-    let shape = |after| Shape { columns: COLUMNS, before: &before, after };
-    let rows: Vec<bulk::Row> = starts.clone().map(row::execution_cells).collect();
-    let returned = match transaction.get_database_backend() {
+    let backend = transaction.get_database_backend();
+    let returned = match backend {
         DbBackend::Sqlite => {
-            let all = rows.len() as u64;
-            let inserted = bulk::change(transaction, &shape("ON CONFLICT DO NOTHING"), rows).await?;
+            let all = starts.clone().count() as u64;
+            let inserted = bulk::run(transaction, statements(backend, starts.clone(), UNLESS_THERE)).await?;
             if inserted == all {
                 return Ok(starts.map(|start| start.id).collect());
             }
             last_inserted_sqlite(transaction, inserted).await?
         }
-        _ => bulk::query(transaction, &shape("ON CONFLICT DO NOTHING RETURNING id"), rows).await?,
+        _ => bulk::query_all(transaction, statements(backend, starts, UNLESS_THERE_RETURNING)).await?,
     };
     returned.iter().map(|row| Ok(ExecutionId(row.try_get::<Uuid>("", "id")?))).collect()
+}
+
+/// What inserts starts; one whose key or id is there breaks it, unless `after` says otherwise.
+pub(super) fn statements<'a>(
+    backend: DbBackend,
+    starts: impl Iterator<Item = &'a Execution>,
+    after: &str,
+) -> Vec<Statement> {
+    let before = bulk::insert_into("workflow_executions", COLUMNS);
+    let shape = Shape { columns: COLUMNS, before: &before, after };
+    bulk::statements(backend, &shape, starts.map(row::execution_cells).collect())
 }
 
 /// The last rows that were inserted. They are asked for only where some were not: each row that is read crosses between

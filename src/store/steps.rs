@@ -4,7 +4,7 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait, Value as Cell};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
     QueryOrder, QueryResult, QuerySelect, Select, Statement,
 };
 use uuid::Uuid;
@@ -26,8 +26,8 @@ const FUSED_COLUMNS: &[(&str, Kind)] = &[
     ("steps", Kind::Words),
 ];
 
-/// Writes runs. One that is there stays: nothing in it ever changes.
-pub(super) async fn write_fused(transaction: &DatabaseTransaction, runs: Vec<FusedSteps>) -> StoreResult<()> {
+/// What writes runs. One that is there stays: nothing in it ever changes.
+pub(super) fn fused_statements(backend: DbBackend, runs: Vec<FusedSteps>) -> Vec<Statement> {
     let cells = |run: FusedSteps| {
         vec![
             run.execution.0.into(),
@@ -40,7 +40,7 @@ pub(super) async fn write_fused(transaction: &DatabaseTransaction, runs: Vec<Fus
     };
     let before = bulk::insert_into("fused_steps", FUSED_COLUMNS);
     let shape = Shape { columns: FUSED_COLUMNS, before: &before, after: "ON CONFLICT DO NOTHING" };
-    Ok(bulk::execute(transaction, &shape, runs.into_iter().map(cells).collect()).await?)
+    bulk::statements(backend, &shape, runs.into_iter().map(cells).collect())
 }
 
 /// The steps of these executions.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 /// What reads, writes and syncs.
 const CALLS: &str = "trace=read,readv,recvfrom,recvmsg,write,writev,pwrite64,pwritev,sendto,sendmsg,fsync,fdatasync";
@@ -58,13 +58,15 @@ pub fn asked<'a>(calls: &'a [Call], request: &str) -> Option<&'a Call> {
 pub struct Trace {
     strace: Child,
     file: PathBuf,
+    /// What it tells of new threads. Nobody reads it, but were it closed, the first of them would end the trace.
+    _told: BufReader<ChildStderr>,
 }
 
 impl Trace {
     /// Traces a process and its threads from now on; nothing where this system does not let it be traced.
     pub fn attach(pid: i32, folder: &Path) -> Option<Self> {
         let file = folder.join("trace");
-        let strace = Command::new("strace")
+        let mut strace = Command::new("strace")
             .args(["-f", "-y", "-xx", "-s", "65536", "-e", CALLS, "-o"])
             .arg(&file)
             .args(["-p", &pid.to_string()])
@@ -72,9 +74,10 @@ impl Trace {
             .stderr(Stdio::piped())
             .spawn()
             .expect("`strace`: install it, or run `make require`");
-        let mut trace = Self { strace, file };
+        let mut stderr = BufReader::new(strace.stderr.take().unwrap());
         let mut told = String::new();
-        BufReader::new(trace.strace.stderr.take().unwrap()).read_line(&mut told).unwrap();
+        stderr.read_line(&mut told).unwrap();
+        let trace = Self { strace, file, _told: stderr };
         if told.contains("Operation not permitted") {
             eprintln!("not shown: this system lets no process be traced ({})", told.trim());
             return None;
