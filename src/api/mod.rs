@@ -59,8 +59,6 @@ pub const BODY_BYTES: usize = 4 * 1024 * 1024;
 pub struct Parts {
     /// The use cases.
     pub service: Arc<Service>,
-    /// The task queue.
-    pub queue: Arc<dyn Dispatcher>,
     /// The task queue, where it is outside this process: `/health` asks it.
     pub redis: Option<Arc<dyn Dispatcher>>,
     /// What gives the metrics as text.
@@ -116,7 +114,7 @@ fn endpoints(parts: &Parts) -> impl OpenApi + 'static {
         Waits(service.clone()),
         TaskTypes(service.clone()),
         Tasks(service.clone()),
-        Queues(parts.queue.clone()),
+        Queues(service.clone()),
         health,
     )
 }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use poem_openapi::OpenApi;
 use poem_openapi::payload::Json;
 
-use crate::service::ServiceError;
-use crate::service::ports::Dispatcher;
+use crate::service::Service;
 
 use super::Tag;
 use super::dto::QueueListDto;
 use super::error::ListFailure;
 
 /// The endpoints of task queues.
-pub struct Queues(pub Arc<dyn Dispatcher>);
+pub struct Queues(pub Arc<Service>);
 
 #[OpenApi(prefix_path = "/api/v1/queues", tag = "Tag::Operations")]
 impl Queues {
@@ -23,7 +22,7 @@ impl Queues {
     /// same. A queue is there from its first task on.
     #[oai(path = "/", method = "get", operation_id = "queue_list")]
     async fn list(&self) -> Result<Json<QueueListDto>, ListFailure> {
-        let depths = self.0.depths().await.map_err(|error| ServiceError::unavailable(error.to_string()))?;
+        let depths = self.0.queue_list().await?;
         Ok(Json(QueueListDto { queues: depths.into_iter().map(Into::into).collect() }))
     }
 }

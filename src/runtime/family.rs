@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::engine::{ChildStart, Event, ExecutionStatus, MAX_DEPTH, Outcome, StepError, code, concurrency_key};
+use crate::engine::{ChildStart, Event, MAX_DEPTH, Outcome, StepError, code, concurrency_key};
 use crate::expr::{Timestamp, Value};
 use crate::ids::{ExecutionId, WorkflowId};
 use crate::plan::{Plan, PlanHash};
-use crate::service::model::{Execution, Parent, WorkflowStatus};
+use crate::service::model::{Execution, Parent, PinnedVersion, WorkflowStatus};
 use crate::service::ports::{RuntimeError, Started, StoreResult};
 use crate::service::{Admission, FRESH_MS, FieldError};
 
@@ -157,32 +157,14 @@ fn execution_of(
     let settings = version.admission.settings(&child.workflow, &shared.options.settings);
     let settings = settings.map_err(|misfits| told(&misfits))?;
     let concurrency_key = concurrency_key(&version.plan, &input, &settings)?;
-    Ok(Execution {
-        id: child.child,
+    let pinned = PinnedVersion {
         workflow: version.workflow,
         workflow_name: child.workflow.clone(),
         version: version.n,
         plan_hash: version.hash.clone(),
-        status: ExecutionStatus::Pending,
-        seq: 0,
-        input,
-        settings,
-        output: None,
-        error: None,
-        retry_count: 0,
-        max_retries: 0,
-        idempotency_key: None,
-        request_hash: None,
-        parent,
-        wake_at: None,
-        scheduled_at: None,
-        created_at: now,
-        started_at: None,
-        completed_at: None,
-        cancel_requested_at: None,
-        compensation: crate::engine::Compensation::None,
-        concurrency_key,
-    })
+    };
+    let pending = Execution::pending(child.child, pinned, input, settings, now);
+    Ok(Execution { parent, concurrency_key, ..pending })
 }
 
 /// Every misfit in a sentence.

@@ -207,11 +207,6 @@ impl Node {
         self.shared.ownership.served().len()
     }
 
-    /// Whether everything that was unfinished in the partitions of this node has been read.
-    pub fn is_recovered(&self) -> bool {
-        self.shared.recoveries.are_over()
-    }
-
     /// How many executions are in memory.
     pub fn live(&self) -> usize {
         self.shared.live.load(Ordering::Relaxed)

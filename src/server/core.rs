@@ -64,6 +64,7 @@ impl Core {
         let service = Service::new(service::Parts {
             store: database.clone(),
             runtime: node.clone(),
+            queue: queue.dispatcher.clone(),
             leases: queue.leases,
             clock: clock.clone(),
             entropy: node.entropy(),

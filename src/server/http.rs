@@ -75,7 +75,6 @@ fn parts(config: &Config, core: &Core, meters: Option<PrometheusHandle>) -> api:
     let queue = core.queue().clone();
     api::Parts {
         service: core.service().clone(),
-        queue: queue.clone(),
         redis: config.redis.url.is_some().then(|| queue.clone()),
         metrics: Arc::new(move || {
             let (meters, queue) = (meters.clone(), queue.clone());

@@ -8,6 +8,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use crate::runtime::measure_queue;
 use crate::service::ports::Dispatcher;
 
+use super::metric::{Kind, METRICS, Metric};
+
 /// Upper ends of the buckets of times, in seconds.
 const SECONDS: &[f64] = &[
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0,
@@ -50,21 +52,17 @@ fn builder() -> Option<PrometheusBuilder> {
 }
 
 fn describe() {
-    use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
-    counter!("stepwell_executions_started_total", "Executions started, by workflow");
-    counter!("stepwell_executions_ended_total", "Executions ended, by workflow and status");
-    counter!("stepwell_steps_total", "Attempts at steps ended, by task type and status");
-    histogram!("stepwell_step_seconds", "How long attempts took, by task type");
-    histogram!("stepwell_execution_seconds", "How long executions took, by workflow");
-    histogram!("stepwell_start_seconds", "From a start's request until it is durable");
-    histogram!("stepwell_commit_seconds", "How long commits took");
-    histogram!("stepwell_commit_rows", "Rows in a commit");
-    histogram!("stepwell_commit_events", "Events in a commit");
-    gauge!("stepwell_partitions", "Partitions that this process owns");
-    gauge!("stepwell_live_executions", "Executions in memory");
-    gauge!("stepwell_worker_busy", "Attempts under way in this process");
-    gauge!("stepwell_queue_depth", "Tasks that wait, by queue");
-    gauge!("stepwell_queue_claimed", "Tasks that workers have, by queue");
-    counter!("stepwell_retention_deleted_total", "Rows deleted of executions past their retention, by what they were");
-    gauge!("stepwell_queue_oldest_seconds", "Age of the oldest task that waits, by queue");
+    for metric in METRICS {
+        match metric.kind {
+            Kind::Counter => metrics::describe_counter!(metric.name, help(metric)),
+            Kind::Gauge => metrics::describe_gauge!(metric.name, help(metric)),
+            Kind::Histogram => metrics::describe_histogram!(metric.name, help(metric)),
+        }
+    }
+}
+
+/// What a metric is, and by what it is told apart.
+fn help(metric: &Metric) -> String {
+    let by = if metric.labels.is_empty() { "" } else { ", by " };
+    format!("{}{by}{}", metric.what, metric.labels.join(" and "))
 }

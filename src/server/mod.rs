@@ -5,6 +5,7 @@ mod core;
 mod error;
 mod http;
 mod meters;
+mod metric;
 mod stop;
 mod telemetry;
 mod tell;

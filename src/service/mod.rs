@@ -19,6 +19,7 @@ pub mod model;
 mod parts;
 mod plans;
 pub mod ports;
+mod queues;
 pub mod rate;
 mod registration;
 mod remote;

@@ -13,7 +13,7 @@ use super::error::{ServiceError, ServiceResult};
 use super::leased::Leased;
 use super::model::Workflow;
 use super::plans::Plans;
-use super::ports::{Clock, Entropy, Runtime, Store, TaskLeases};
+use super::ports::{Clock, Dispatcher, Entropy, Runtime, Store, TaskLeases};
 use super::sources::Sources;
 
 /// What the use cases are made of.
@@ -22,6 +22,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// What runs executions.
     pub runtime: Arc<dyn Runtime>,
+    /// The owners' side of the task queue.
+    pub queue: Arc<dyn Dispatcher>,
     /// The side of workers elsewhere of the task queue.
     pub leases: Arc<dyn TaskLeases>,
     /// The time.
@@ -67,6 +69,7 @@ impl Default for Limits {
 pub struct Service {
     pub(super) store: Arc<dyn Store>,
     pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) queue: Arc<dyn Dispatcher>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
     /// The task types of this program; others are registered.
@@ -90,6 +93,7 @@ impl Service {
         Self {
             store: parts.store,
             runtime: parts.runtime,
+            queue: parts.queue,
             clock: parts.clock,
             entropy: parts.entropy,
             own_types: Arc::new(parts.task_types),

@@ -99,11 +99,11 @@ impl Server {
         let node = Node::start(Options::default(), ports).await.unwrap();
         let task_types = lang::builtin_task_types();
         let runtime = node.clone();
-        let parts = Parts { store, runtime, leases: queue.clone(), clock, entropy, task_types, settings, limits };
+        let (leases, queue) = (queue.clone(), redis.clone().unwrap_or(queue));
+        let parts = Parts { store, runtime, queue, leases, clock, entropy, task_types, settings, limits };
         let service = Arc::new(Service::new(parts));
         let app = api::app(api::Parts {
             service: service.clone(),
-            queue: redis.clone().unwrap_or(queue),
             redis,
             metrics: Arc::new(|| Box::pin(async { "stepwell_up 1\n".to_owned() })),
             demo: false,

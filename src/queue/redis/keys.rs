@@ -143,11 +143,6 @@ pub(super) fn by_stream<'a>(receipts: impl IntoIterator<Item = &'a Receipt>) -> 
     streams
 }
 
-/// Whether a queue may be called this.
-pub(super) fn is_queue_name(name: &str) -> bool {
-    (1..=128).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::plan::{QUEUE_NAME, is_queue_name};
 use crate::service::ports::{AttemptKey, Claimed, QueueError, Receipt, TaskOutcome, TaskSource, Wanted};
 
 use super::keys::{self, GROUP, Keys};
@@ -68,10 +69,8 @@ pub(super) fn look_again(reader: &Arc<Reader>) {
 
 /// What is wanted, where the queues' names are some.
 pub(super) fn checked(wanted: Wanted) -> Result<Wanted, QueueError> {
-    match wanted.queues.iter().find(|name| *name != "*" && !keys::is_queue_name(name)) {
-        Some(wrong) => Err(QueueError(format!(
-            "`{wrong}` is no name of a queue: letters, digits, `_`, `-` and `.`, at most 128 of them"
-        ))),
+    match wanted.queues.iter().find(|name| *name != "*" && !is_queue_name(name)) {
+        Some(wrong) => Err(QueueError(format!("`{wrong}` is no name of a queue: {QUEUE_NAME}"))),
         None => Ok(wanted),
     }
 }
