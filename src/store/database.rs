@@ -198,7 +198,7 @@ fn sqlite(path: &Path, options: &Options, connections: u32, read_only: bool) -> 
         .synchronous(if fault::no_sync() { SqliteSynchronous::Off } else { SqliteSynchronous::Full })
         .busy_timeout(options.acquire_timeout)
         .foreign_keys(true)
-        .statement_cache_capacity(256)
+        .statement_cache_capacity(128)
         .pragma("cache_size", format!("-{cache}"))
         .pragma("temp_store", "MEMORY")
         .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES.to_string())

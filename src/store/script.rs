@@ -23,7 +23,7 @@ use super::{Database, fault, starts};
 
 /// What a statement may bind to go with others. The text of several is prepared for each mix of their sizes: large ones would be
 /// many large texts, and what they save is little beside their rows.
-const MOST_CELLS: usize = 64 * 28;
+const MOST_CELLS: usize = 32 * 17;
 
 /// Selects, for each partition that is another's, what breaks the script: text that is no JSON.
 const BREAK: &str = "json('lost: ' || mine.value)";
