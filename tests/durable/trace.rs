@@ -94,6 +94,8 @@ impl Trace {
     /// Whether these bytes were read or written, in one call. The text alone is searched: to make calls of all of it over and over
     /// takes longer than what it waits for.
     pub fn shows(&self, bytes: &str) -> bool {
+        let tracer = std::fs::read_to_string(format!("/proc/{}/stat", self.strace.id())).unwrap_or_default();
+        assert!(!tracer.is_empty() && !tracer.contains(") Z "), "the trace ended by itself: {tracer}");
         let written: String = bytes.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
         std::fs::read_to_string(&self.file).unwrap().contains(&written)
     }
