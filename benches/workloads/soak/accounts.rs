@@ -65,9 +65,9 @@ pub async fn settle(stand: &Stand, told: &[Told], keep: Duration) -> Accounts {
     let ids: HashSet<Uuid> = told.iter().map(|told| told.id).collect();
     let gone = told.iter().filter(|told| !completed.contains(&told.id));
     let (early, deleted): (Vec<&Told>, Vec<&Told>) = gone.partition(|told| told.ended.elapsed() < keep);
-    // An execution whose input is gone is being deleted.
+    // An execution whose input was taken away is being deleted: its steps go before its row.
     let uneven = format!(
-        "SELECT count(*) AS n FROM workflow_executions e WHERE e.input IS NOT NULL AND {STEPS} <> (SELECT count(DISTINCT s.path) \
+        "SELECT count(*) AS n FROM workflow_executions e WHERE e.input <> 'null' AND {STEPS} <> (SELECT count(DISTINCT s.path) \
          FROM step_executions s WHERE s.execution_id = e.id AND s.status = 'completed')"
     );
     Accounts {
