@@ -259,6 +259,11 @@ impl ExecutionState {
         self.error.as_ref()
     }
 
+    /// Whether a failure ran a `finally`, or an undo was begun: then nothing is left to go on from.
+    pub(super) fn is_undone(&self) -> bool {
+        self.unwound || self.undos.ran()
+    }
+
     /// How far the undoing of what completed is.
     pub fn compensation(&self) -> Compensation {
         self.compensation

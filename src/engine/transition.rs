@@ -53,7 +53,7 @@ pub fn advance(plan: &Plan, state: &mut ExecutionState, event: Event, now: Times
         (Failed, Event::Retry) if machine.state.started_at.is_none() => {
             return Err(illegal("a retry of what never started", status, "failed after its start"));
         }
-        (Failed, Event::Retry) if machine.state.unwound => return Err(Refusal::Compensated),
+        (Failed, Event::Retry) if machine.state.is_undone() => return Err(Refusal::Compensated),
         (Failed, Event::Retry) => machine.retry_by_hand(),
         (Failed | Cancelled, Event::RetryUndo) if machine.state.compensation == Compensation::Failed => {
             machine.undo_again();
@@ -168,14 +168,12 @@ impl Machine<'_> {
     }
 
     fn time_out(&mut self) {
-        match self.state.deadline {
-            Some(deadline) if deadline <= self.now => {
-                self.control(Control::TimedOut);
-                let message = "the execution took longer than its `timeout`";
-                self.fail_for_good(StepError::fatal(code::TIMEOUT, message), None);
-            }
-            _ => self.arm_execution(),
+        if !self.past_deadline() {
+            return self.arm_execution();
         }
+        self.control(Control::TimedOut);
+        let message = "the execution took longer than its `timeout`";
+        self.fail_for_good(StepError::fatal(code::TIMEOUT, message), None);
     }
 
     /// A step failed for good, and the execution has a retry left: it goes on from there after a wait.
@@ -192,7 +190,7 @@ impl Machine<'_> {
     }
 
     fn execution_woken(&mut self) {
-        if self.state.deadline.is_some_and(|deadline| deadline <= self.now) {
+        if self.past_deadline() {
             return self.time_out();
         }
         if self.state.retry_at.is_some_and(|due| self.now < due) {
@@ -297,6 +295,7 @@ impl Machine<'_> {
     pub(super) fn end(&mut self, status: ExecutionStatus) {
         self.state.status = status;
         self.state.completed_at = Some(self.now);
+        self.state.retry_at = None;
         self.update_execution();
         self.effects.ended = true;
         self.stop_walking();

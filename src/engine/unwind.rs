@@ -69,8 +69,11 @@ impl Machine<'_> {
         if self.failing {
             return self.park(place, attempt, resume);
         }
+        // Asked first: those around may make another error of it.
+        let by_hand_alone = error.unknown && is_at_most_once(self.plan, place.node);
         match self.taker(place, &mut error) {
             Some(taker) => self.take(taker, place, attempt, error),
+            None if !by_hand_alone && self.has_retry() => self.stall(place, attempt, resume, error),
             None => self.uncaught(place, attempt, resume, error),
         }
     }
@@ -118,18 +121,25 @@ impl Machine<'_> {
         self.resume_if_nothing_stalls();
     }
 
-    /// Nobody takes it: first an execution retry, which goes on from here; then the end.
-    fn uncaught(&mut self, place: Place, attempt: Attempt, resume: Resume, error: StepError) {
-        if self.state.status == ExecutionStatus::Retrying {
-            return self.park(place, attempt, resume);
-        }
-        let by_hand_alone = error.unknown && is_at_most_once(self.plan, place.node);
-        let has_retry = self.state.retry_count < self.state.start.max_retries && !by_hand_alone;
-        if has_retry && !self.past_deadline() && !self.state.undos.ran() {
-            self.park(place, attempt, resume);
+    /// Whether a retry of the execution goes on from an error that nobody takes: one that it waits for already, or one that is
+    /// left.
+    fn has_retry(&self) -> bool {
+        let is_left = self.state.retry_count < self.state.start.max_retries;
+        let waits = self.state.status == ExecutionStatus::Retrying;
+        waits || (is_left && !self.past_deadline() && !self.state.undos.ran())
+    }
+
+    /// Nobody takes an error: a retry of the execution goes on from here.
+    fn stall(&mut self, place: Place, attempt: Attempt, resume: Resume, error: StepError) {
+        self.park(place, attempt, resume);
+        if self.state.status != ExecutionStatus::Retrying {
             self.state.error = Some(error);
-            return self.begin_retry();
+            self.begin_retry();
         }
+    }
+
+    /// Nobody takes an error, and no retry is left for it: the execution fails.
+    fn uncaught(&mut self, place: Place, attempt: Attempt, resume: Resume, error: StepError) {
         if self.must_unwind(place.parent) {
             self.forget(place);
         } else {

@@ -334,6 +334,20 @@ fn no_execution_retry_goes_on_from_what_is_undone() {
 }
 
 #[test]
+fn nobody_goes_on_from_what_a_compensate_has_undone() {
+    let text = r#"workflow w {
+  try { step a: work { undo work { } }
+    step b: work { } } catch error { compensate
+    fail "no" cause error }
+}"#;
+    both(text, "{}", |world| {
+        let mut world = world.run(fail_at(&["b"]));
+        assert_eq!((world.status(), world.state.compensation()), (ExecutionStatus::Failed, Compensation::Done));
+        assert_eq!(world.apply(Event::Retry).unwrap_err(), Refusal::Compensated);
+    });
+}
+
+#[test]
 fn a_step_that_fails_in_a_sibling_of_what_is_undone_later_waits_for_every_finally() {
     let text = r#"workflow w {
   try {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use stepwell::engine::{Event, EventWait, ExecutionStatus, MAX_KEPT_SIGNALS, Refusal, StepError, StepStatus};
 use stepwell::ids::StepPath;
 
-use super::world::{World, both, echo, json, unchecked};
+use super::world::{World, both, broken, echo, json, unchecked};
 
 const WAIT: &str = r#"workflow w {
   input order: string
@@ -271,6 +271,33 @@ fn an_execution_retry_does_not_repeat_what_may_have_been_done() {
         assert_eq!(world.status(), ExecutionStatus::Failed, "whatever retries are left");
         world.apply(Event::Retry).unwrap();
         assert_eq!(world.run(|_| Ok(json("1"))).output(), "1", "a person may");
+    }
+}
+
+#[test]
+fn the_retry_that_another_step_waits_for_does_not_repeat_what_may_have_been_done() {
+    let text = "workflow w { parallel { step other: work { }\n step pay: work { at most once } } }";
+    for forgetful in [false, true] {
+        let mut world = World::retried(text, 3, forgetful);
+        world.end("other", broken());
+        assert_eq!(world.status(), ExecutionStatus::Retrying);
+        world.apply(Event::Lost { path: StepPath::new("pay"), attempt: 1 }).unwrap();
+        assert_eq!((world.status(), world.error_code()), (ExecutionStatus::Failed, "WORKER_LOST".to_owned()));
+        world.apply(Event::Retry).unwrap();
+        assert_eq!(world.outstanding(), ["other", "pay"], "a person may");
+    }
+}
+
+#[test]
+fn an_error_of_what_may_have_been_done_that_becomes_another_on_its_way_out_does_not_repeat_it() {
+    let in_a_loop = "for x in [1] keep going max 0 { step pay: work { at most once } }";
+    let in_a_try = "try { step pay: work { at most once } } catch error if error.details.none { }";
+    for (body, path, code) in [(in_a_loop, "pay[0]", "TOO_MANY_FAILURES"), (in_a_try, "pay", "EXPRESSION")] {
+        for forgetful in [false, true] {
+            let mut world = World::retried(&format!("workflow w {{ {body} }}"), 3, forgetful);
+            world.apply(Event::Lost { path: StepPath::new(path), attempt: 1 }).unwrap();
+            assert_eq!((world.status(), &*world.error_code()), (ExecutionStatus::Failed, code));
+        }
     }
 }
 
