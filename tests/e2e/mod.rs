@@ -28,6 +28,7 @@ mod flow;
 mod fused;
 mod limits;
 mod nodes;
+mod nodes_controls;
 mod patterns;
 mod queues;
 mod remote;

@@ -28,14 +28,15 @@ workflow all {
 "#;
 
 /// Two servers, and where each answers.
-struct Two {
-    server: TestServer,
-    second: Program,
+pub(super) struct Two {
+    pub server: TestServer,
+    pub second: Program,
     bases: [String; 2],
 }
 
 impl Two {
-    async fn start() -> Self {
+    /// Both, once each has its share.
+    pub async fn start() -> Self {
         let server = Setup::on(Backend::Servers).start().await;
         let (second, base) = server.start_another();
         let two = Self { bases: [server.url(""), base], server, second };
@@ -51,9 +52,20 @@ impl Two {
     }
 
     /// The client, as it talks to one of the servers.
-    fn at(&mut self, which: usize) -> &TestServer {
+    pub fn at(&mut self, which: usize) -> &TestServer {
         self.server.talk_to(&self.bases[which].clone());
         &self.server
+    }
+
+    /// POSTs the same to both at once; what each answers.
+    pub async fn post_to_both(&self, path: &str, body: &Value) -> [(u16, Value); 2] {
+        let client = reqwest::Client::new();
+        let post = async |base: &str| {
+            let answer = client.post(format!("{base}/api/v1{path}")).json(body).send().await.unwrap();
+            (answer.status().as_u16(), answer.json().await.unwrap())
+        };
+        let [first, second] = &self.bases;
+        tokio::join!(post(first), post(second)).into()
     }
 
     /// Asks something of an execution at one of the servers.
@@ -105,11 +117,8 @@ async fn an_event_is_taken_once_though_both_servers_are_told_of_it() {
     let mut two = Two::start().await;
     let ids = [two.at(0).execute("told", json!({})).await, two.at(1).execute("told", json!({})).await];
     let sent = json!({ "name": "word", "id": "one", "data": { "text": "once" } });
-    let urls = two.bases.clone().map(|base| format!("{base}/api/v1/events"));
-    let client = reqwest::Client::new();
-    let answers = urls.map(|url| client.post(url).json(&sent).send());
-    let answers = futures::future::join_all(answers).await;
-    assert!(answers.into_iter().all(|answer| answer.unwrap().status().is_success()));
+    let answers = two.post_to_both("/events", &sent).await;
+    assert!(answers.iter().all(|(status, _)| *status < 300), "{answers:?}");
     two.at(1).ended(&ids[0]).await;
     let other = two.at(0).get(&format!("/executions/{}", ids[1])).await;
     assert_eq!(other["status"], "running", "the oldest took it, and no other");

@@ -27,7 +27,7 @@ workflow shaky {{
 }
 
 /// The attempts at a step: number and state.
-async fn attempts(server: &TestServer, id: &str, step: &str) -> Vec<(u64, String)> {
+pub(super) async fn attempts(server: &TestServer, id: &str, step: &str) -> Vec<(u64, String)> {
     let steps = server.steps(id).await;
     let ours = steps.iter().filter(|row| row["step_name"] == step);
     let mut attempts: Vec<_> =
@@ -36,7 +36,8 @@ async fn attempts(server: &TestServer, id: &str, step: &str) -> Vec<(u64, String
     attempts
 }
 
-fn numbered(states: &[&str]) -> Vec<(u64, String)> {
+/// Attempts from 1 on, in these states.
+pub(super) fn numbered(states: &[&str]) -> Vec<(u64, String)> {
     (1..).zip(states.iter().map(|state| (*state).to_owned())).collect()
 }
 

@@ -19,8 +19,8 @@ on_both![
 ];
 
 /// What is booked and given back, in this process, which outlives the servers.
-struct Agency {
-    url: String,
+pub(super) struct Agency {
+    pub url: String,
     desk: Arc<Desk>,
     serving: AbortHandle,
 }
@@ -37,7 +37,7 @@ struct Desk {
 }
 
 impl Agency {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -48,18 +48,26 @@ impl Agency {
         Self { url, desk, serving }
     }
 
-    fn hold(&self, what: &str) {
+    /// From now on this is given no answer.
+    pub fn hold(&self, what: &str) {
         self.desk.held.lock().unwrap().insert(what.to_owned());
     }
 
-    fn refuse(&self, what: &str) {
+    /// From now on this is refused.
+    pub fn refuse(&self, what: &str) {
         self.desk.refused.lock().unwrap().insert(what.to_owned());
     }
 
     /// From now on everything is answered, and what waits for an answer gets one.
-    fn do_all(&self) {
-        self.desk.held.lock().unwrap().clear();
+    pub fn do_all(&self) {
+        // In this order: what was held is not to be refused.
         self.desk.refused.lock().unwrap().clear();
+        self.desk.held.lock().unwrap().clear();
+    }
+
+    /// How often this was asked, whatever its key.
+    pub fn times(&self, what: &str) -> usize {
+        self.desk.asked.lock().unwrap().iter().filter(|(asked, _)| asked == what).count()
     }
 
     /// What was asked, in order; a request that came again with its key counts once.
@@ -86,8 +94,8 @@ async fn answer(Path(what): Path<String>, Data(desk): Data<&Arc<Desk>>, headers:
     if desk.refused.lock().unwrap().contains(&what) { StatusCode::CONFLICT } else { StatusCode::OK }
 }
 
-/// Publishes a trip that is booked and then sold out, and starts it.
-async fn start(server: &TestServer, agency: &Agency) -> String {
+/// A trip that is booked and then sold out.
+pub(super) fn trip(agency: &Agency) -> String {
     let book = |what: &str| {
         let url = &agency.url;
         format!(
@@ -95,8 +103,12 @@ async fn start(server: &TestServer, agency: &Agency) -> String {
         )
     };
     let steps: String = ["flight", "hotel", "car"].map(book).concat();
-    let (status, body) =
-        server.publish(&format!("workflow trip {{\n{steps}  fail \"full\" code \"SOLD_OUT\"\n}}\n")).await;
+    format!("workflow trip {{\n{steps}  fail \"full\" code \"SOLD_OUT\"\n}}\n")
+}
+
+/// Publishes the trip and starts it.
+async fn start(server: &TestServer, agency: &Agency) -> String {
+    let (status, body) = server.publish(&trip(agency)).await;
     assert_eq!(status, 201, "{body}");
     server.execute("trip", json!({})).await
 }
@@ -108,7 +120,7 @@ async fn undone(server: &TestServer, id: &str, step: &str) -> Vec<Value> {
 }
 
 /// The states of the attempts at the undo of a step.
-async fn states(server: &TestServer, id: &str, step: &str) -> Vec<String> {
+pub(super) async fn states(server: &TestServer, id: &str, step: &str) -> Vec<String> {
     undone(server, id, step).await.iter().map(|row| row["status"].as_str().unwrap().to_owned()).collect()
 }
 
