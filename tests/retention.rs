@@ -12,7 +12,7 @@ use stepwell::ids::{ExecutionId, PartitionId};
 use stepwell::runtime::{Retention, Sweeper};
 use stepwell::service::model::{Execution, Parent};
 use stepwell::service::ports::{
-    Clock, Commit, Ended, ExecutionCursor, ExecutionReads, ExecutionStore, Removed, RetentionStore, StoreError,
+    Clock, Commit, Ended, EndedFilter, ExecutionReads, ExecutionStore, Removal, Removed, RetentionStore, StoreError,
     StoreResult,
 };
 use stepwell::store::Database;
@@ -41,11 +41,17 @@ struct Watched {
     database: Arc<Database>,
     removed: Mutex<Vec<Removed>>,
     left: AtomicU64,
+    listed: AtomicU64,
 }
 
 impl Watched {
     fn over(fresh: &Fresh, left: u64) -> Self {
-        Self { database: fresh.database.clone(), removed: Mutex::default(), left: AtomicU64::new(left) }
+        Self {
+            database: fresh.database.clone(),
+            removed: Mutex::default(),
+            left: AtomicU64::new(left),
+            listed: AtomicU64::new(0),
+        }
     }
 
     fn write(&self) -> StoreResult<()> {
@@ -58,33 +64,64 @@ impl Watched {
 
 #[async_trait]
 impl RetentionStore for Watched {
-    async fn ended_list(
-        &self,
-        status: ExecutionStatus,
-        after: Option<ExecutionCursor>,
-        before: Timestamp,
-        limit: u64,
-    ) -> StoreResult<Vec<Ended>> {
-        self.database.ended_list(status, after, before, limit).await
+    async fn ended_list(&self, filter: &EndedFilter) -> StoreResult<Vec<Ended>> {
+        let ended = self.database.ended_list(filter).await?;
+        self.listed.fetch_add(ended.len() as u64, Ordering::Relaxed);
+        Ok(ended)
     }
 
-    async fn executions_empty(&self, ids: &[ExecutionId]) -> StoreResult<()> {
+    async fn executions_remove(&self, removal: &Removal) -> StoreResult<Vec<Removed>> {
         self.write()?;
-        self.database.executions_empty(ids).await
+        let removed = self.database.executions_remove(removal).await?;
+        self.removed.lock().unwrap().extend(&removed);
+        Ok(removed)
     }
 
-    async fn remains_delete(&self, ids: &[ExecutionId], most: u64) -> StoreResult<Option<Removed>> {
+    async fn execution_empty(&self, id: ExecutionId) -> StoreResult<()> {
         self.write()?;
-        let removed = self.database.remains_delete(ids, most).await?;
+        self.database.execution_empty(id).await
+    }
+
+    async fn remains_delete(&self, id: ExecutionId, most: u64) -> StoreResult<Option<Removed>> {
+        self.write()?;
+        let removed = self.database.remains_delete(id, most).await?;
         self.removed.lock().unwrap().extend(removed);
         Ok(removed)
     }
+}
 
-    async fn executions_delete(&self, ids: &[ExecutionId]) -> StoreResult<Removed> {
-        self.write()?;
-        let removed = self.database.executions_delete(ids).await?;
-        self.removed.lock().unwrap().push(removed);
-        Ok(removed)
+/// How long each transaction of a slow store takes, in microseconds.
+const SLOW_US: i64 = 1_000;
+
+/// A store whose transactions take time.
+struct Slow {
+    clock: Virtual,
+    store: Watched,
+}
+
+impl Slow {
+    async fn taking_time<T>(&self, transaction: impl Future<Output = T>) -> T {
+        self.clock.sleep(Duration::from_micros(SLOW_US.unsigned_abs())).await;
+        transaction.await
+    }
+}
+
+#[async_trait]
+impl RetentionStore for Slow {
+    async fn ended_list(&self, filter: &EndedFilter) -> StoreResult<Vec<Ended>> {
+        self.store.ended_list(filter).await
+    }
+
+    async fn executions_remove(&self, removal: &Removal) -> StoreResult<Vec<Removed>> {
+        self.taking_time(self.store.executions_remove(removal)).await
+    }
+
+    async fn execution_empty(&self, id: ExecutionId) -> StoreResult<()> {
+        self.taking_time(self.store.execution_empty(id)).await
+    }
+
+    async fn remains_delete(&self, id: ExecutionId, most: u64) -> StoreResult<Option<Removed>> {
+        self.taking_time(self.store.remains_delete(id, most)).await
     }
 }
 
@@ -168,8 +205,10 @@ async fn a_key_outlives_the_data_of_its_execution() {
             ..ended(1, ExecutionStatus::Completed)
         };
         insert(&fresh, vec![keyed.clone()]).await;
-        for _ in 0..2 {
-            sweep(&*fresh.database, &both(HOUR), 2).await.unwrap();
+        for listed in [1, 0] {
+            let watched = Watched::over(&fresh, 1);
+            sweep(&watched, &both(HOUR), 2).await.unwrap();
+            assert_eq!(watched.listed.into_inner(), listed, "what was taken away is not read again");
             let left = fresh.database.execution_find(id(1)).await.unwrap().unwrap();
             assert!(left.is_emptied());
             assert_eq!((left.status, left.output, left.request_hash), (keyed.status, None, Some("hash".into())));
@@ -203,11 +242,30 @@ async fn a_child_stays_while_its_parent_may_ask_for_it() {
 }
 
 #[tokio::test]
+async fn small_ones_go_together_and_at_once() {
+    each(|fresh| async move {
+        // Each has a row and, by its `seq` and its log, three rows at most that hang on it.
+        insert(&fresh, (1..=300).map(|n| Execution { seq: 2, ..ended(n, ExecutionStatus::Completed) }).collect()).await;
+        let watched = Watched::over(&fresh, 3);
+        sweep(&watched, &both(HOUR), 2).await.unwrap();
+        assert_eq!(there(&fresh, 300).await, (vec![], [0, 0, 0]));
+        let removed = watched.removed.into_inner().unwrap();
+        let told = |what| removed.iter().filter(|removed| removed.what == what).map(|removed| removed.rows).collect();
+        let together: Vec<u64> = vec![125, 125, 50];
+        for what in ["steps", "logs", "controls", "executions"] {
+            let told: Vec<u64> = told(what);
+            assert_eq!(told, together, "{what}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_large_one_goes_a_few_rows_at_a_time_and_on_after_an_interruption() {
     each(|fresh| async move {
         let steps = (0..1_200).map(|n| step(id(1), &format!("each[{n}]"), 1, n + 2)).collect();
         let logs = (0..1_200).map(|_| (id(1), log(LogLevel::Info, "told"))).collect();
-        let starts = vec![ended(1, ExecutionStatus::Failed)];
+        let starts = vec![Execution { seq: 1_202, ..ended(1, ExecutionStatus::Failed) }];
         fresh.commit(Commit { starts, steps, logs, ..Commit::default() }).await.unwrap();
         // Emptied, and two statements of five hundred rows.
         let interrupted = Watched::over(&fresh, 3);
@@ -227,13 +285,35 @@ async fn a_large_one_goes_a_few_rows_at_a_time_and_on_after_an_interruption() {
 #[tokio::test]
 async fn what_came_back_to_life_meanwhile_keeps_its_rows() {
     each(|fresh| async move {
-        insert(&fresh, vec![execution(1)]).await;
-        let ids = [id(1)];
-        fresh.database.executions_empty(&ids).await.unwrap();
-        assert_eq!(fresh.database.remains_delete(&ids, 10).await.unwrap(), None);
-        assert_eq!(fresh.database.executions_delete(&ids).await.unwrap().rows, 0);
-        let there = fresh.database.histories(&ids).await.unwrap();
-        assert_eq!((there[0].execution.input.clone(), there[0].steps.len()), (execution(1).input, 1));
+        insert(&fresh, vec![execution(1), execution(2)]).await;
+        fresh.database.execution_empty(id(1)).await.unwrap();
+        assert_eq!(fresh.database.remains_delete(id(1), 10).await.unwrap(), None);
+        let removal = Removal { whole: vec![id(1)], to_row: vec![id(2)] };
+        assert_eq!(fresh.database.executions_remove(&removal).await.unwrap(), []);
+        for n in 1..=2 {
+            let there = fresh.database.histories(&[id(n)]).await.unwrap();
+            assert_eq!((there[0].execution.input.clone(), there[0].steps.len()), (execution(n).input, 1));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sweep_that_falls_behind_rests_less() {
+    each(|fresh| async move {
+        let mut rests = Vec::new();
+        for hours in [2, 1_000] {
+            insert(&fresh, vec![ended(hours, ExecutionStatus::Completed)]).await;
+            let slow = Slow { clock: Virtual(AtomicI64::new(0)), store: Watched::over(&fresh, 9) };
+            let now = Timestamp(5_000 + i64::from(hours) * HOUR_US);
+            slow.clock.0.store(now.0, Ordering::Relaxed);
+            // An hour and a moment are kept: the first is due for an instant, the second for weeks.
+            let retention = both(HOUR * hours.min(2) - Duration::from_millis(1));
+            let owns = |_: PartitionId| true;
+            Sweeper { store: &slow, clock: &slow.clock, retention: &retention, owns: &owns }.sweep().await.unwrap();
+            rests.push(slow.clock.now().0 - now.0);
+        }
+        assert_eq!(rests, [5 * SLOW_US, 3 * SLOW_US], "a transaction, and four times or twice its time");
     })
     .await;
 }

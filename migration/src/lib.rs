@@ -24,6 +24,7 @@ mod m0008_inbox;
 mod m0009_task_types;
 mod m0010_fused;
 mod m0011_lists;
+mod m0012_retention;
 
 /// The migration of a module, under the module's name.
 macro_rules! forward {
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             forward!(m0009_task_types),
             forward!(m0010_fused),
             forward!(m0011_lists),
+            forward!(m0012_retention),
         ]
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::engine::ExecutionStatus;
 use crate::expr::Timestamp;
 use crate::ids::{ExecutionId, PartitionId};
-use crate::service::ports::{Clock, Ended, Removed, RetentionStore, StoreResult};
+use crate::service::ports::{Clock, Ended, EndedFilter, Removal, Removed, RetentionStore, StoreResult};
 
 use super::shared::Shared;
 
@@ -34,23 +34,30 @@ impl Retention {
     fn of(&self, status: ExecutionStatus) -> Option<Duration> {
         if status == ExecutionStatus::Completed { self.completed } else { self.failed }
     }
+
+    /// How long after a look the next one follows; never where nothing is deleted.
+    fn every(&self) -> Option<Duration> {
+        let shortest = self.completed.into_iter().chain(self.failed).min()?;
+        Some((shortest / 10).clamp(EVERY.0, EVERY.1))
+    }
 }
 
 /// How many executions are looked at together.
-const PAGE: u64 = 100;
-/// The most rows that one statement deletes.
+const PAGE: u64 = 500;
+/// The most rows that are deleted together.
 const ROWS: u64 = 500;
-/// How many times as long as a statement took is waited after it: no more than a fifth of the writer's time goes to it, and
-/// less as the writer is busier.
-const REST: u32 = 4;
+/// How many times as long as a transaction took is waited after it, while retention keeps up, and once it falls behind: a fifth
+/// of the writer's time goes to it, or a third, and less as the writer is busier.
+const REST: (u32, u32) = (4, 2);
 /// The least and the longest time between two looks.
 const EVERY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// After how many looks what is due should be gone.
+const BEHIND: u32 = 3;
 
 /// Takes away what this node owns and need not keep, until the node ends.
 pub(super) async fn run(shared: Arc<Shared>) {
     let retention = shared.options.retention.clone();
-    let shortest = retention.completed.into_iter().chain(retention.failed).min();
-    let Some(shortest) = shortest else { return };
+    let Some(every) = retention.every() else { return };
     let (store, clock) = (shared.ports.store.clone(), shared.ports.clock.clone());
     let owns = |partition| shared.ownership.epoch(partition).is_some();
     let sweeper = Sweeper { store: &*store, clock: &*clock, retention: &retention, owns: &owns };
@@ -58,7 +65,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         if let Err(error) = sweeper.sweep().await {
             tracing::warn!(%error, "executions past their retention can't be deleted; trying again");
         }
-        clock.sleep((shortest / 10).clamp(EVERY.0, EVERY.1)).await;
+        clock.sleep(every).await;
     }
 }
 
@@ -82,75 +89,84 @@ impl Sweeper<'_> {
     pub async fn sweep(&self) -> StoreResult<()> {
         for status in ExecutionStatus::ALL.into_iter().filter(|status| status.is_terminal()) {
             let Some(keep) = self.retention.of(status) else { continue };
-            let mut after = None;
-            let now = self.clock.now();
-            loop {
-                let page = self.store.ended_list(status, after, before(now, keep), PAGE).await?;
-                let Some(last) = page.last() else { break };
-                after = Some(last.place);
-                self.take_away(&due(&page, now, keep, self.retention.keys, self.owns)).await?;
+            for (bare, keep) in [(true, keep.saturating_add(self.retention.keys)), (false, keep)] {
+                let before = before(self.clock.now(), keep);
+                self.take_all(EndedFilter { status, bare, before, after: None, limit: PAGE }).await?;
             }
         }
         Ok(())
     }
 
-    async fn take_away(&self, due: &Due) -> StoreResult<()> {
-        if !due.empty.is_empty() {
-            self.resting(self.store.executions_empty(&due.empty)).await?;
-        }
-        while !due.bare.is_empty() {
-            match self.resting(self.store.remains_delete(&due.bare, ROWS)).await? {
-                Some(removed) => count(removed),
-                None => break,
+    async fn take_all(&self, mut filter: EndedFilter) -> StoreResult<()> {
+        let keys_end = before(filter.before, self.retention.keys);
+        loop {
+            let page = self.store.ended_list(&filter).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            filter.after = Some(last.place);
+            let due = due(&page, self.owns);
+            let rest = self.rest(filter.before, &due);
+            for large in due.iter().filter(|ended| ended.hanging >= ROWS) {
+                self.strip(large.place.id, rest).await?;
+            }
+            let has_key = |ended: &Ended| !filter.bare && ended.has_key && ended.place.completed_at >= keys_end;
+            for removal in removals(&due, has_key) {
+                let removed = self.resting(rest, self.store.executions_remove(&removal)).await?;
+                removed.into_iter().for_each(count);
             }
         }
-        if !due.delete.is_empty() {
-            count(self.resting(self.store.executions_delete(&due.delete)).await?);
+    }
+
+    /// Takes away what hangs on a large execution, a few rows at a time, and leaves its row.
+    async fn strip(&self, id: ExecutionId, rest: u32) -> StoreResult<()> {
+        self.resting(rest, self.store.execution_empty(id)).await?;
+        while let Some(removed) = self.resting(rest, self.store.remains_delete(id, ROWS)).await? {
+            count(removed);
         }
         Ok(())
     }
 
-    /// Waits for a statement, and then lets others write.
-    async fn resting<T>(&self, statement: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
+    /// How long to rest: less, once what is due should have been gone for a while.
+    fn rest(&self, before: Timestamp, due: &[Ended]) -> u32 {
+        let grace = self.retention.every().unwrap_or_default() * BEHIND;
+        let is_late = due.first().is_some_and(|first| first.place.completed_at < self::before(before, grace));
+        if is_late { REST.1 } else { REST.0 }
+    }
+
+    /// Waits for a transaction, and then lets others write.
+    async fn resting<T>(&self, rest: u32, transaction: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
         let began = self.clock.now();
-        let done = statement.await;
+        let done = transaction.await;
         let took = u64::try_from(self.clock.now().0.saturating_sub(began.0)).unwrap_or_default();
-        self.clock.sleep(Duration::from_micros(took) * REST).await;
+        self.clock.sleep(Duration::from_micros(took) * rest).await;
         done
     }
 }
 
-/// What is to be done to a page of executions.
-#[derive(Debug, Default, PartialEq)]
-struct Due {
-    /// Whose data goes.
-    empty: Vec<ExecutionId>,
-    /// Whose steps, logs and controls go: those above, and those that were emptied before and may not be bare yet.
-    bare: Vec<ExecutionId>,
-    /// Whose rows go.
-    delete: Vec<ExecutionId>,
+/// Those of a page that are this node's, and that nobody asks for any more.
+fn due(page: &[Ended], owns: &dyn Fn(PartitionId) -> bool) -> Vec<Ended> {
+    page.iter().filter(|ended| owns(ended.place.id.partition()) && !ended.is_awaited).copied().collect()
 }
 
-fn due(page: &[Ended], now: Timestamp, keep: Duration, keys: Duration, owns: &dyn Fn(PartitionId) -> bool) -> Due {
-    let mut due = Due::default();
-    let is_over = |ended: &Ended| ended.completed_at < before(now, keep) && !ended.is_awaited;
-    for ended in page.iter().filter(|ended| owns(ended.place.id.partition()) && is_over(ended)) {
-        let id = ended.place.id;
-        let is_free = !ended.has_key || ended.completed_at < before(now, keep.saturating_add(keys));
-        if !ended.is_emptied {
-            due.empty.push(id);
+/// Executions in groups of a few rows each. A large one was stripped and is a row alone.
+fn removals(due: &[Ended], has_key: impl Fn(&Ended) -> bool) -> Vec<Removal> {
+    let (mut removals, mut left) = (Vec::new(), 0);
+    for ended in due {
+        let rows = if ended.hanging >= ROWS { 1 } else { ended.hanging + 1 };
+        if rows > left {
+            removals.push(Removal::default());
+            left = ROWS;
         }
-        due.bare.push(id);
-        if is_free {
-            due.delete.push(id);
-        }
+        left -= rows;
+        let Some(removal) = removals.last_mut() else { continue };
+        let ids = if has_key(ended) { &mut removal.to_row } else { &mut removal.whole };
+        ids.push(ended.place.id);
     }
-    due
+    removals
 }
 
-/// The moment so long before now.
-fn before(now: Timestamp, time: Duration) -> Timestamp {
-    Timestamp(now.0.saturating_sub(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
+/// The moment so long before another.
+fn before(moment: Timestamp, time: Duration) -> Timestamp {
+    Timestamp(moment.0.saturating_sub(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
 }
 
 fn count(Removed { what, rows }: Removed) {
@@ -160,29 +176,33 @@ fn count(Removed { what, rows }: Removed) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::ports::ExecutionCursor;
+    use crate::service::ports::EndedCursor;
 
-    const DAY: Duration = Duration::from_secs(86_400);
-
-    fn ended(n: u128, completed_at: i64) -> Ended {
+    fn ended(n: u128, hanging: u64) -> Ended {
         let id = ExecutionId(uuid::Uuid::from_u128(n));
-        let place = ExecutionCursor { created_at: Timestamp(0), id };
-        Ended { place, completed_at: Timestamp(completed_at), has_key: false, is_emptied: false, is_awaited: false }
+        let place = EndedCursor { completed_at: Timestamp(5), id };
+        Ended { place, has_key: false, hanging, is_awaited: false }
+    }
+
+    fn ids(of: &[u128]) -> Vec<ExecutionId> {
+        of.iter().map(|n| ExecutionId(uuid::Uuid::from_u128(*n))).collect()
     }
 
     #[test]
-    fn what_ended_long_enough_ago_is_due_unless_it_is_awaited_keyed_or_anothers() {
-        let now = Timestamp(3 * DAY.as_micros() as i64);
-        let page = [
-            ended(1, now.0 - DAY.as_micros() as i64),
-            ended(2, 5),
-            Ended { is_awaited: true, ..ended(3, 5) },
-            Ended { has_key: true, ..ended(4, now.0 / 2) },
-            Ended { has_key: true, is_emptied: true, ..ended(5, 5) },
-        ];
-        let all = due(&page, now, DAY, DAY, &|_| true);
-        let ids = |of: &[u128]| of.iter().map(|n| ExecutionId(uuid::Uuid::from_u128(*n))).collect::<Vec<_>>();
-        assert_eq!(all, Due { empty: ids(&[2, 4]), bare: ids(&[2, 4, 5]), delete: ids(&[2, 5]) });
-        assert_eq!(due(&page, now, DAY, DAY, &|_| false), Due::default());
+    fn what_ended_is_due_unless_it_is_awaited_or_anothers() {
+        let page = [ended(1, 9), Ended { is_awaited: true, ..ended(2, 9) }, ended(3, 9)];
+        assert_eq!(due(&page, &|_| true), [page[0], page[2]]);
+        let first = page[0].place.id.partition();
+        assert_eq!(due(&page, &|partition| partition == first), [page[0]]);
+    }
+
+    #[test]
+    fn small_ones_go_together_up_to_so_many_rows_and_a_large_one_counts_as_its_row() {
+        let due =
+            [ended(1, 300), Ended { has_key: true, ..ended(2, 100) }, ended(3, 70_000), ended(4, 98), ended(5, 0)];
+        let of = |whole, to_row| Removal { whole: ids(whole), to_row: ids(to_row) };
+        assert_eq!(removals(&due, |ended| ended.has_key), [of(&[1, 3], &[2]), of(&[4, 5], &[])]);
+        assert_eq!(removals(&due, |_| false), [of(&[1, 2, 3], &[]), of(&[4, 5], &[])]);
+        assert_eq!(removals(&[], |_| false), []);
     }
 }

@@ -17,9 +17,9 @@ use stepwell::plan::{Plan, PlanHash};
 use stepwell::service::inbox::{Grant, MessageId};
 use stepwell::service::model::{Execution, History, Version, Workflow};
 use stepwell::service::ports::{
-    AttemptKey, Commit, Committed, DueTimer, Ended, ExecutionCursor, ExecutionFilter, ExecutionReads, ExecutionStore,
-    LimitStore, LogFilter, Page, Removed, RetentionStore, SlotGroup, Slots, StepFilter, StoreError, StoreResult,
-    StoredLog,
+    AttemptKey, Commit, Committed, DueTimer, Ended, EndedFilter, ExecutionFilter, ExecutionReads, ExecutionStore,
+    LimitStore, LogFilter, Page, Removal, Removed, RetentionStore, SlotGroup, Slots, StepFilter, StoreError,
+    StoreResult, StoredLog,
 };
 use stepwell::service::rate::{RateTaken, RateWindow};
 use stepwell::service::waits::{Delivery, SentEvent};
@@ -531,25 +531,19 @@ impl LimitStore for MemoryStore {
 
 #[async_trait]
 impl RetentionStore for MemoryStore {
-    async fn ended_list(
-        &self,
-        _: ExecutionStatus,
-        _: Option<ExecutionCursor>,
-        _: Timestamp,
-        _: u64,
-    ) -> StoreResult<Vec<Ended>> {
+    async fn ended_list(&self, _: &EndedFilter) -> StoreResult<Vec<Ended>> {
         unavailable("not simulated")
     }
 
-    async fn executions_empty(&self, _: &[ExecutionId]) -> StoreResult<()> {
+    async fn executions_remove(&self, _: &Removal) -> StoreResult<Vec<Removed>> {
         unavailable("not simulated")
     }
 
-    async fn remains_delete(&self, _: &[ExecutionId], _: u64) -> StoreResult<Option<Removed>> {
+    async fn execution_empty(&self, _: ExecutionId) -> StoreResult<()> {
         unavailable("not simulated")
     }
 
-    async fn executions_delete(&self, _: &[ExecutionId]) -> StoreResult<Removed> {
+    async fn remains_delete(&self, _: ExecutionId, _: u64) -> StoreResult<Option<Removed>> {
         unavailable("not simulated")
     }
 }

@@ -24,7 +24,7 @@ pub use queue::{
 };
 pub use reads::{ExecutionCursor, ExecutionFilter, ExecutionReads, LogFilter, Page, StepFilter, StoredLog, Total};
 pub use remote::{Lease, MAX_LEASE, MIN_LEASE, TaskLeases, Wanted, lease_seconds};
-pub use retention::{Ended, Removed, RetentionStore};
+pub use retention::{Ended, EndedCursor, EndedFilter, Removal, Removed, RetentionStore};
 pub use runtime::{Progress, Runtime, RuntimeError, Started, Waited};
 pub use workflow::{NewVersion, VersionFilter, WorkflowFilter, WorkflowStore};
 pub use world::{Clock, CrashPoint, Entropy, Faults, NoFaults};
