@@ -95,6 +95,7 @@ async fn fill(stand: &Stand, template: &str, from: usize, to: usize) {
     for statement in settle {
         database.execute_unprepared(statement).await.unwrap();
     }
+    stand.sync();
 }
 
 async fn columns(database: &DatabaseConnection, table: &str) -> Vec<String> {

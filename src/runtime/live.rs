@@ -32,6 +32,8 @@ pub(super) struct Live {
     pub ticket: u64,
     /// When something last happened to it.
     pub touched: Timestamp,
+    /// When its shard last looked whether it may leave memory.
+    pub seen: Timestamp,
     pub span: tracing::Span,
     /// The W3C trace context of the span, where one is exported.
     pub traceparent: Option<Arc<str>>,
@@ -83,6 +85,7 @@ impl Live {
             view,
             ticket: 0,
             touched: now,
+            seen: now,
             traceparent: traceparent(&span),
             span,
         }

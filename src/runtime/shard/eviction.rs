@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use crate::expr::Timestamp;
 use crate::ids::ExecutionId;
 
+use super::super::live::Live;
 use super::super::message::{Decided, Then};
 use super::super::timers::{earlier, later};
 use super::Shard;
@@ -54,24 +55,25 @@ impl Shard {
         }
     }
 
-    /// Lets go of executions that wait for a far timer or a child alone, and have for a while.
+    /// Lets go of executions that wait for a far timer or a child alone, and have for a while. Each is looked at once in that
+    /// while, so that a tick costs what it lets go of, and not what is in memory.
     pub(super) fn evict(&mut self, now: Timestamp) {
         let progress = self.progress();
         let before = earlier(now, self.shared.options.idle);
         let near = later(now, self.shared.options.horizon);
-        let mut idle = Vec::new();
-        for (id, slot) in &mut self.slots {
-            let Slot::Live(live) = slot else { continue };
-            if live.touched > before || live.ticket > progress {
+        while let Some((seen, id)) = self.seen.pop_front_if(|(seen, _)| *seen <= before) {
+            let Some(Slot::Live(live)) = self.slots.get_mut(&id) else { continue };
+            if live.seen != seen {
+                // It left and came back, and stands further behind too.
                 continue;
             }
-            live.touched = now;
-            if live.state.is_idle() && live.state.timers().first().is_none_or(|timer| timer.due > near) {
-                idle.push(*id);
+            let is_far = |live: &Live| live.state.timers().first().is_none_or(|timer| timer.due > near);
+            if live.touched <= before && live.ticket <= progress && live.state.is_idle() && is_far(live) {
+                self.remove(id);
+            } else {
+                live.seen = now;
+                self.seen.push_back((now, id));
             }
-        }
-        for id in idle {
-            self.remove(id);
         }
     }
 

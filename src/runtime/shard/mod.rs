@@ -54,6 +54,8 @@ pub(super) struct Shard {
     sent: VecDeque<Sent>,
     /// Executions that ended, and the ticket after whose commit they leave memory.
     ended: VecDeque<(u64, ExecutionId)>,
+    /// Executions in memory by when they were last looked at, whether they may leave it.
+    seen: VecDeque<(Timestamp, ExecutionId)>,
     /// Executions whose rows can't be made sense of: they are left alone.
     broken: HashSet<ExecutionId>,
     ticket: u64,
@@ -82,6 +84,7 @@ impl Shard {
             timers: Timers::default(),
             sent: VecDeque::new(),
             ended: VecDeque::new(),
+            seen: VecDeque::new(),
             broken: HashSet::new(),
             ticket: 0,
             next_tick,
@@ -203,6 +206,7 @@ impl Shard {
     }
 
     fn insert(&mut self, id: ExecutionId, live: Live) {
+        self.seen.push_back((live.seen, id));
         if !matches!(self.slots.insert(id, Slot::Live(Box::new(live))), Some(Slot::Live(_))) {
             self.shared.live.fetch_add(1, Ordering::Relaxed);
         }
