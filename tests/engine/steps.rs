@@ -181,6 +181,30 @@ with = { transforms = [
     assert_eq!(world.output(), r#"{"order":{"x":2},"id":1,"tags":{"first":"new"}}"#);
 }
 
+/// A `data_transform` of these operations, over `{ "a": [1] }`.
+fn transformed(ops: &str) -> World {
+    let text = format!(
+        "name = \"w\"\n[input]\na = \"any\"\n[[step]]\nname = \"shape\"\ntask = \"data_transform\"\nwith = {{ transforms = [{ops}] }}"
+    );
+    World::toml(&text, r#"{"a": [1]}"#).started()
+}
+
+#[test]
+fn copies_of_copies_are_no_larger_than_a_value_may_be() {
+    let double = r#"{ copy = { from = "a", to = "b.l" } }, { rename = { from = "a", to = "b.r" } }, { rename = { from = "b", to = "a" } },"#;
+    let world = transformed(&double.repeat(20));
+    assert_eq!((world.status(), &*world.error_code()), (ExecutionStatus::Failed, "LIMIT"));
+    assert_eq!(transformed(&double.repeat(10)).status(), ExecutionStatus::Completed);
+}
+
+#[test]
+fn what_is_put_into_itself_is_no_deeper_than_a_value_may_be() {
+    let deepen = r#"{ rename = { from = "a", to = "b.a" } }, { rename = { from = "b", to = "a" } },"#;
+    let world = transformed(&deepen.repeat(5_000));
+    assert_eq!((world.status(), &*world.error_code()), (ExecutionStatus::Failed, "LIMIT"));
+    assert_eq!(transformed(&deepen.repeat(50)).status(), ExecutionStatus::Completed);
+}
+
 #[test]
 fn data_is_the_input_then_the_outputs_of_what_came_before() {
     let text = r#"

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::expr::{Expr, Map, Type, Value};
+use crate::expr::{Budget, Expr, MAX_VALUE_DEPTH, Map, Type, Value};
 use crate::plan::{TransformOp, ValuePath};
 
 use super::super::scope::Names;
@@ -17,16 +17,29 @@ pub(super) fn run(
     value: Option<&Expr>,
 ) -> Result<Value, StepError> {
     let mut data = data;
+    let max_bytes = Budget::default().max_bytes;
+    let room = data.approx_bytes().saturating_add(max_bytes);
     for op in ops {
         apply(&mut names, &mut data, op)?;
+        // After each: a few copies of a copy, or values put into each other, are larger or deeper than memory holds.
+        must_fit(&data, room)?;
     }
     match value {
-        None => Ok(data),
+        None => must_fit(&data, max_bytes).map(|()| data),
         Some(value) => {
             names.data = Some(data);
             names.value(value)
         }
     }
+}
+
+/// What was made must be no larger and no deeper than a value may be.
+fn must_fit(data: &Value, max_bytes: usize) -> Result<(), StepError> {
+    if data.fits(max_bytes) {
+        return Ok(());
+    }
+    let message = format!("`data_transform` makes at most {max_bytes} bytes, nested at most {MAX_VALUE_DEPTH} deep");
+    Err(StepError::fatal(code::LIMIT, message))
 }
 
 fn apply(names: &mut Names<'_>, data: &mut Value, op: &TransformOp) -> Result<(), StepError> {

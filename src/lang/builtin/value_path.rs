@@ -1,17 +1,20 @@
 //! Paths into values as text: `a.b[0]`, `items[2].sku`, `a["odd key"]`.
 
+use crate::lang::MAX_NESTING;
 use crate::plan::{PathPart, ValuePath};
 
-/// The path that `text` writes, or none where it writes none.
+/// The path that `text` writes, or none where it writes none, or one of more than [`MAX_NESTING`] parts: trees and values are
+/// made as deep as a path is long.
 pub fn path_of_text(text: &str) -> Option<ValuePath> {
     let mut parts = Vec::new();
     let mut rest = text.trim();
-    let mut first = true;
     while !rest.is_empty() {
-        let (part, after) = next_part(rest, first)?;
+        if parts.len() == MAX_NESTING {
+            return None;
+        }
+        let (part, after) = next_part(rest, parts.is_empty())?;
         parts.push(part);
         rest = after;
-        first = false;
     }
     (!parts.is_empty()).then_some(ValuePath(parts))
 }
@@ -54,6 +57,12 @@ mod tests {
         let path = path_of_text("a.b-c[0].d").unwrap();
         assert_eq!(path.0, vec![key("a"), key("b-c"), PathPart::Index(0), key("d")]);
         assert_eq!(path_of_text("a[\"odd key\"]").unwrap().0, vec![key("a"), key("odd key")]);
+    }
+
+    #[test]
+    fn a_path_is_as_long_as_anything_may_be_deep() {
+        let path = |parts| path_of_text(&vec!["a"; parts].join(".")).map(|path| path.0.len());
+        assert_eq!((path(MAX_NESTING), path(MAX_NESTING + 1)), (Some(MAX_NESTING), None));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::expr::{BinaryOp, Expr, ExprKind, ListItem, Span, Value};
+use crate::lang::MAX_EXPR_DEPTH;
 use crate::lang::ast::{Name, Step, StmtKind, Workflow};
 use crate::lang::constant::constant_value;
 use crate::lang::statements::each_statement;
@@ -69,7 +70,7 @@ impl Guards {
     /// The condition of a step: its guards and its own `when`.
     pub fn apply(&self, step: &Arc<str>, when: Option<Expr>) -> Option<Expr> {
         let guards = self.by_step.get(step).into_iter().flatten().map(Guard::expr);
-        guards.chain(when).reduce(and)
+        all_of(guards.chain(when).collect())
     }
 }
 
@@ -82,6 +83,19 @@ impl Guard {
         let wanted = at(ExprKind::Literal(Value::Bool(self.wanted)));
         at(ExprKind::Binary { op: BinaryOp::Eq, left: Box::new(result), right: Box::new(wanted) })
     }
+}
+
+/// All of these conditions as one. Thousands may decide over a step, and the tree must not be as deep: of so many, rows are made
+/// first.
+fn all_of(mut conditions: Vec<Expr>) -> Option<Expr> {
+    while conditions.len() > MAX_EXPR_DEPTH {
+        let (mut rest, mut rows) = (conditions.into_iter(), Vec::new());
+        while let Some(row) = rest.by_ref().take(MAX_EXPR_DEPTH / 2).reduce(and) {
+            rows.push(row);
+        }
+        conditions = rows;
+    }
+    conditions.into_iter().reduce(and)
 }
 
 fn and(left: Expr, right: Expr) -> Expr {

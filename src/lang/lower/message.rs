@@ -6,6 +6,9 @@ use crate::expr::{Expr, ExprKind, Span, TemplatePart, Value};
 use crate::lang::builtin::path_of_text;
 use crate::plan::{PathPart, ValuePath};
 
+/// How far the `}` of a path in a message is looked for, in bytes.
+const MAX_PATH_BYTES: usize = 4_096;
+
 /// The message with its `{path}`s read from `data`. `{{` and `}}` are braces; braces around no path stay text.
 pub fn with_paths(message: Expr) -> Expr {
     let Expr { kind, span } = message;
@@ -65,8 +68,8 @@ fn braced_path<'a>(brace: &str, after: &'a str) -> Option<(ValuePath, &'a str)> 
     if brace != "{" {
         return None;
     }
-    let (inside, more) = after.split_once('}')?;
-    Some((path_of_text(inside)?, more))
+    let end = after.bytes().take(MAX_PATH_BYTES).position(|byte| byte == b'}')?;
+    Some((path_of_text(&after[..end])?, &after[end + 1..]))
 }
 
 /// `data?.a?.b`: what is not there is null in a message, and fails nothing.
