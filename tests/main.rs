@@ -27,6 +27,7 @@ mod functions_reference;
 mod fuzz;
 mod graph;
 mod kill;
+mod lang_costs;
 mod layout;
 mod migrations;
 mod model;

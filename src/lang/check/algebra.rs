@@ -41,25 +41,25 @@ pub fn union(types: impl IntoIterator<Item = Type>) -> Type {
             Type::Union(inner) => inner.into_iter().for_each(|member| add(&mut found, member)),
             other => add(&mut found, other),
         }
-        if found.contains(&Type::Any) {
+        if found.contains(&Type::Any) || !narrow_enough(&mut found) {
             return Type::Any;
         }
     }
+    if let [only] = &mut found[..] {
+        return std::mem::replace(only, Type::Any);
+    }
+    // Null last, as it is written.
+    found.sort_by_key(|ty| *ty == Type::Null);
+    Type::Union(found)
+}
+
+/// Whether so many members are told apart; texts of one wording are text where there would be too many.
+fn narrow_enough(found: &mut Vec<Type>) -> bool {
     if found.len() > MAX_MEMBERS {
-        found = found.into_iter().map(widened).fold(Vec::new(), |mut all, ty| {
-            add(&mut all, ty);
-            all
-        });
+        let all = std::mem::take(found);
+        all.into_iter().map(widened).for_each(|ty| add(found, ty));
     }
-    match found.len() {
-        1 => found.remove(0),
-        0..=MAX_MEMBERS => {
-            // Null last, as it is written.
-            found.sort_by_key(|ty| *ty == Type::Null);
-            Type::Union(found)
-        }
-        _ => Type::Any,
-    }
+    found.len() <= MAX_MEMBERS
 }
 
 /// Adds a member: what is covered already is left out, and what it covers goes.

@@ -138,8 +138,7 @@ impl Checker<'_> {
             self.tell(error.help(format!("write `secrets.{name}`")));
         } else {
             let locals = self.locals.iter().map(|(local, _)| &**local);
-            let search = self.diagnostics.len() < MAX_SEARCHES;
-            let known = self.scopes.names().chain(self.roots.names()).chain(locals).filter(|_| search);
+            let known = self.scopes.names().chain(self.roots.names()).chain(locals).filter(|_| self.may_search());
             let near = nearest(name, known).map(str::to_owned);
             match near {
                 Some(near) => self.tell(error.meant(name, &near)),
@@ -169,7 +168,12 @@ impl Checker<'_> {
 
     /// A key of many that is not known.
     pub fn unknown<'k>(&mut self, error: Diagnostic, word: &str, known: impl IntoIterator<Item = &'k str>) {
-        self.tell(did_you_mean(error, word, known));
+        self.tell(if self.may_search() { did_you_mean(error, word, known) } else { error });
+    }
+
+    /// Whether the nearest name is still looked for.
+    fn may_search(&self) -> bool {
+        !self.quiet && self.diagnostics.len() < MAX_SEARCHES
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Invariant: facts are a stack. What is learnt inside a block or an operand is forgotten at its end.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::expr::{BinaryOp, Expr, ExprKind, Type, UnaryOp, Value};
@@ -14,11 +15,19 @@ use super::key::{key, negated, path, root};
 #[derive(Clone, Debug)]
 enum Fact {
     /// The condition of this key holds.
-    Holds(String),
+    Holds(Arc<str>),
     /// The value at a path.
-    Value(String, Narrowing),
+    Value(Arc<str>, Narrowing),
     /// Another value has this name from here on.
     Hides(Arc<str>),
+}
+
+impl Fact {
+    /// The key, the path or the name that it is about.
+    fn about(&self) -> &Arc<str> {
+        let (Self::Holds(about) | Self::Value(about, _) | Self::Hides(about)) = self;
+        about
+    }
 }
 
 /// What is known of a value.
@@ -30,9 +39,14 @@ enum Narrowing {
     NotWord(Arc<str>),
 }
 
-/// The stack of facts.
+/// The stack of facts, and the places in it of those about each key, path and name: there may be thousands.
 #[derive(Debug, Default)]
-pub struct Facts(Vec<Fact>);
+pub struct Facts {
+    stack: Vec<Fact>,
+    places: HashMap<Arc<str>, Vec<usize>>,
+    /// The places of those that hide a name.
+    hides: Vec<usize>,
+}
 
 /// A place in the stack to go back to.
 #[derive(Clone, Copy, Debug)]
@@ -41,60 +55,106 @@ pub struct Mark(usize);
 impl Facts {
     /// The place where the stack is.
     pub fn mark(&self) -> Mark {
-        Mark(self.0.len())
+        Mark(self.stack.len())
     }
 
     /// Forgets what was learnt since.
     pub fn forget(&mut self, mark: Mark) {
-        self.0.truncate(mark.0);
+        self.take(mark);
     }
 
     /// Takes what was learnt since away, to be learnt again elsewhere.
     pub fn take(&mut self, mark: Mark) -> Vec<Learnt> {
-        self.0.split_off(mark.0.min(self.0.len())).into_iter().map(Learnt).collect()
+        let taken = self.stack.split_off(mark.0.min(self.stack.len()));
+        self.hides.retain(|at| *at < mark.0);
+        for fact in &taken {
+            if let Some(places) = self.places.get_mut(fact.about()) {
+                places.pop();
+            }
+        }
+        taken.into_iter().map(Learnt).collect()
     }
 
     /// Learns again what was taken.
     pub fn learn(&mut self, learnt: &[Learnt]) {
-        self.0.extend(learnt.iter().map(|learnt| learnt.0.clone()));
+        learnt.iter().for_each(|learnt| self.add(learnt.0.clone()));
     }
 
     /// Another value has this name from here on.
     pub fn hide(&mut self, name: Arc<str>) {
-        self.0.push(Fact::Hides(name));
+        self.add(Fact::Hides(name));
     }
 
-    /// Whether the condition of this key holds (or does not), where that is known.
+    /// Whether the condition of this key holds here (or does not), where that is known. Of a name that another hides nothing is.
     pub fn holds(&self, key: &str) -> Option<bool> {
-        self.0.iter().rev().find_map(|fact| match fact {
-            Fact::Holds(known) if known == key => Some(true),
-            Fact::Holds(known) if *known == negated(key) => Some(false),
-            _ => None,
-        })
+        let hidden = self.hiding(key).last();
+        self.holds_at(key, |at| hidden.is_none_or(|hidden| at > hidden))
+    }
+
+    /// The same of the names as they are in statements, where the variables of macros hide nothing.
+    pub fn holds_around(&self, key: &str) -> Option<bool> {
+        let hidden = self.hiding(key).next();
+        self.holds_at(key, |at| hidden.is_none_or(|hidden| at < hidden))
+    }
+
+    fn holds_at(&self, key: &str, counts: impl Fn(usize) -> bool) -> Option<bool> {
+        let is_one = |(at, fact): &(usize, &Fact)| matches!(fact, Fact::Holds(_)) && counts(*at);
+        let last = |key: &str| self.about(key).rev().find(is_one).map(|(at, _)| at);
+        match (last(key), last(&negated(key))) {
+            (None, None) => None,
+            (holds, fails) => Some(holds > fails),
+        }
+    }
+
+    /// The places from which a name in the key means something else.
+    fn hiding(&self, key: &str) -> impl Iterator<Item = usize> {
+        let hides = self.hides.iter().copied();
+        hides.filter(move |at| self.stack.get(*at).is_some_and(|fact| mentions(key, fact.about())))
     }
 
     /// Adds that the condition of this key holds.
     pub fn add_holds(&mut self, key: String) {
-        self.0.push(Fact::Holds(key));
+        self.add(Fact::Holds(key.into()));
     }
 
     /// The type at a path, as narrow as it is known here.
     fn narrowed(&self, path: &str, mut ty: Type) -> Type {
-        let root = root(path);
-        let visible = self.0.iter().rposition(|fact| matches!(fact, Fact::Hides(name) if **name == *root));
-        for fact in &self.0[visible.map_or(0, |at| at + 1)..] {
-            if let Fact::Value(known, narrowing) = fact
-                && known == path
-            {
+        let hidden = self.about(root(path)).rev().find(|(_, fact)| matches!(fact, Fact::Hides(_)));
+        let visible = hidden.map_or(0, |(at, _)| at + 1);
+        for (_, fact) in self.about(path).filter(|(at, _)| *at >= visible) {
+            if let Fact::Value(_, narrowing) = fact {
                 ty = narrowing.apply(ty);
             }
         }
         ty
     }
 
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    fn add(&mut self, fact: Fact) {
+        if matches!(fact, Fact::Hides(_)) {
+            self.hides.push(self.stack.len());
+        }
+        self.places.entry(fact.about().clone()).or_default().push(self.stack.len());
+        self.stack.push(fact);
     }
+
+    /// The facts about a key, a path or a name, each with its place, the oldest first.
+    fn about(&self, text: &str) -> impl DoubleEndedIterator<Item = (usize, &Fact)> {
+        let places = self.places.get(text).into_iter().flatten();
+        places.filter_map(|at| Some((*at, self.stack.get(*at)?)))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.stack.is_empty()
+    }
+}
+
+/// Whether a name stands in a key, be it that of something else.
+fn mentions(key: &str, name: &str) -> bool {
+    let goes_on = |char: char| char.is_alphanumeric() || char == '_';
+    let is_whole = |at: usize| {
+        !key[..at].ends_with(|char| goes_on(char) || char == '.') && !key[at + name.len()..].starts_with(goes_on)
+    };
+    key.match_indices(name).any(|(at, _)| is_whole(at))
 }
 
 /// Something that was learnt in a block that is left.
@@ -198,7 +258,7 @@ impl Checker<'_> {
 
     fn add_fact(&mut self, expr: &Expr, narrowing: Narrowing) {
         if let Some(path) = path(expr) {
-            self.facts.0.push(Fact::Value(path, narrowing));
+            self.facts.add(Fact::Value(path.into(), narrowing));
         }
     }
 }

@@ -4,14 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::expr::Value;
-use crate::lang::Diagnostic;
 use crate::lang::ast::{Name, ParallelMode, PolicyKind, Stmt, StmtKind};
 use crate::lang::constant::constant_value;
 use crate::lang::lower::{child_name, child_policies};
 use crate::lang::statements::each_statement;
+use crate::lang::{Diagnostic, MAX_STEPS};
 
 use super::Checker;
-use super::codes::{BAD_COUNT, CYCLE, MISPLACED_STATEMENT, UNKNOWN_AFTER};
+use super::codes::{BAD_COUNT, CYCLE, MISPLACED_STATEMENT, TOO_MANY_STEPS, UNKNOWN_AFTER};
 use super::graph::{Reach, cycles, ordered};
 use super::policy::Owner;
 use super::statement::End;
@@ -24,22 +24,10 @@ impl Checker<'_> {
     /// Checks a `parallel`; the steps of its children are known after it, those of one that is a race where they won.
     pub fn parallel(&mut self, mode: &ParallelMode, children: &[Stmt]) -> Option<End> {
         self.mode(mode, children.len());
-        let places: HashMap<&str, usize> =
-            children.iter().enumerate().filter_map(|(at, child)| Some((child_name(child)?, at))).collect();
-        let mut edges: Vec<Vec<usize>> = Vec::new();
-        for (at, child) in children.iter().enumerate() {
-            edges.push(self.edges(at, child, &places));
-        }
-        self.decisions(children, &places, &mut edges);
-        let order = ordered(&edges);
-        let whole = order.len() == children.len();
-        if !whole {
-            self.tell_cycles(children, &edges, &order);
-        }
-        let reach = whole.then(|| Reach::of(&edges, &order));
+        let (order, reach) = if self.too_many(children) { None } else { self.order(children) }.unzip();
         let names = children.iter().map(|child| child_name(child).unwrap_or_default().into()).collect();
         self.scopes.enter_parallel(members(children), names, reach);
-        let order = if whole { order } else { (0..children.len()).collect() };
+        let order = order.unwrap_or_else(|| (0..children.len()).collect());
         let mut ends = None;
         for at in order {
             self.scopes.at_child(at);
@@ -51,6 +39,35 @@ impl Checker<'_> {
             ParallelMode::First(span) | ParallelMode::Any { span, .. } => self.bind_maybe(steps, (*span, IN_RACE)),
         }
         ends.filter(|_| matches!(mode, ParallelMode::All))
+    }
+
+    /// The order in which the children are checked, and what each waits for; none where some wait for each other.
+    fn order(&mut self, children: &[Stmt]) -> Option<(Vec<usize>, Reach)> {
+        let places: HashMap<&str, usize> =
+            children.iter().enumerate().filter_map(|(at, child)| Some((child_name(child)?, at))).collect();
+        let mut edges: Vec<Vec<usize>> = Vec::new();
+        for (at, child) in children.iter().enumerate() {
+            edges.push(self.edges(at, child, &places));
+        }
+        self.decisions(children, &places, &mut edges);
+        let order = ordered(&edges);
+        if order.len() < children.len() {
+            self.tell_cycles(children, &edges, &order);
+            return None;
+        }
+        let reach = Reach::of(&edges, &order);
+        Some((order, reach))
+    }
+
+    /// What each child waits for takes memory by the square of their number.
+    fn too_many(&mut self, children: &[Stmt]) -> bool {
+        let Some(past) = children.get(MAX_STEPS) else { return false };
+        // Of too many steps it is told already.
+        if self.declared.steps.len() <= MAX_STEPS {
+            let message = format!("a `parallel` may have {MAX_STEPS} children, and this is one more");
+            self.tell(Diagnostic::error(TOO_MANY_STEPS, message, past.span).help("put some of them into a branch"));
+        }
+        true
     }
 
     /// How many children must win.

@@ -1,6 +1,8 @@
 //! Policies: the engine's entries of a step, a branch, an undo or a workflow, and where each may stand.
 
-use crate::expr::{Expr, Value, parse_duration};
+use std::collections::HashMap;
+
+use crate::expr::{Expr, Span, Value, parse_duration};
 use crate::lang::Diagnostic;
 use crate::lang::ast::{Policy, PolicyKind};
 use crate::lang::constant::constant_value;
@@ -24,15 +26,16 @@ pub enum Owner<'a> {
 impl Checker<'_> {
     /// Checks policies, `after` apart, which is for the `parallel` around to judge.
     pub fn policies(&mut self, policies: &[Policy], owner: Owner<'_>) {
-        for (at, policy) in policies.iter().enumerate() {
-            let word = &*policy.keyword.value;
-            let known = !matches!(policy.kind, PolicyKind::Other);
-            let first = policies[..at].iter().find(|other| known && *other.keyword.value == *word);
-            if let Some(first) = first {
-                let error =
-                    Diagnostic::error(DUPLICATE_POLICY, format!("`{word}` is there twice"), policy.keyword.span);
-                self.tell(error.also(first.keyword.span, "first here"));
+        let mut seen: HashMap<&str, Span> = HashMap::new();
+        for policy in policies {
+            let (word, span) = (&*policy.keyword.value, policy.keyword.span);
+            if let Some(first) = seen.get(word) {
+                let error = Diagnostic::error(DUPLICATE_POLICY, format!("`{word}` is there twice"), span);
+                self.tell(error.also(*first, "first here"));
                 continue;
+            }
+            if !matches!(policy.kind, PolicyKind::Other) {
+                seen.insert(word, span);
             }
             if !self.misplaced(policy, owner) {
                 let before = self.diagnostics.len();

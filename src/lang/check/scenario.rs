@@ -1,6 +1,6 @@
 //! `test` blocks: the names and values of each against the workflow that it is for.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::expr::{Expr, ObjectType, Type};
@@ -17,66 +17,115 @@ use super::child::given_type;
 use super::codes::{MISSING_CONFIG, UNKNOWN_TESTED, UNTESTABLE};
 use super::declared::Kind;
 use super::names::{error_type, object};
-use super::scope::Binding;
+use super::scope::{Binding, Scopes};
 use super::words::ident;
 use super::{Checker, Surroundings};
 
 /// Checks the tests of a file.
-pub fn tests(file: &File, types: &TaskTypes, around: &Surroundings<'_>, diagnostics: &mut Vec<Diagnostic>) {
+pub fn tests<'a>(
+    file: &'a File,
+    types: &'a TaskTypes,
+    around: &'a Surroundings<'a>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let mut elsewhere = HashSet::new();
+    let mut workflows: HashMap<&str, &'a Workflow> = HashMap::new();
+    let mut of_workflow: HashMap<&str, Vec<&'a Test>> = HashMap::new();
+    if !file.tests.is_empty() {
+        for workflow in &around.workflows {
+            workflows.entry(&workflow.name.value).or_insert(workflow);
+            each_step(&workflow.body, &mut |step| {
+                elsewhere.insert(&*step.name.value);
+            });
+        }
+    }
     for test in &file.tests {
-        let found = around.workflows.iter().find(|workflow| workflow.name.value == test.workflow.value);
-        let Some(workflow) = found else {
-            let name = &*test.workflow.value;
-            let error = Diagnostic::error(UNKNOWN_TESTED, format!("unknown workflow `{name}`"), test.workflow.span);
-            let known = around.workflows.iter().map(|workflow| &*workflow.name.value);
-            diagnostics.push(did_you_mean(error, name, known));
+        let name = &*test.workflow.value;
+        if workflows.contains_key(name) {
+            of_workflow.entry(name).or_default().push(test);
             continue;
-        };
+        }
+        let error = Diagnostic::error(UNKNOWN_TESTED, format!("unknown workflow `{name}`"), test.workflow.span);
+        let known = around.workflows.iter().map(|workflow| &*workflow.name.value);
+        diagnostics.push(did_you_mean(error, name, known));
+    }
+    for workflow in around.workflows.iter().copied() {
+        let Some(tests) = of_workflow.remove(&*workflow.name.value) else { continue };
         let mut checker = Checker::new(workflow, types, around);
         // What the steps give is known by walking them; what is wrong with them is told where they are.
         checker.quiet = true;
         checker.workflow();
         checker.quiet = false;
-        checker.test(test);
+        let mut tested = Tested::of(&checker, &elsewhere);
+        tests.iter().for_each(|test| checker.test(test, &mut tested));
         diagnostics.append(&mut checker.diagnostics);
     }
 }
 
+/// Calls `visit` with each step of a block, and of those in it.
+fn each_step<'a>(body: &'a [Stmt], visit: &mut dyn FnMut(&'a Step)) {
+    each_statement(body, &mut |statement: &'a Stmt| {
+        if let StmtKind::Step(step) = &statement.kind {
+            visit(step);
+        }
+    });
+}
+
 /// What a test may name of a workflow.
-#[derive(Default)]
 struct Tested<'a> {
     steps: Vec<&'a Step>,
+    by_name: HashMap<&'a str, &'a Step>,
     approvals: Vec<&'a Approve>,
     /// Those that stand in a loop, and so may have run several times.
     looped: HashSet<&'a str>,
+    /// The steps of the workflows that it may run, where it runs any.
+    of_children: Option<&'a HashSet<&'a str>>,
+    /// What came out of each step, as `expect that` sees it.
+    outputs: Scopes,
 }
 
 impl<'a> Tested<'a> {
-    fn of(workflow: &'a Workflow) -> Self {
-        let mut tested = Self::default();
-        each_statement(&workflow.body, &mut |statement: &'a Stmt| match &statement.kind {
-            StmtKind::Step(step) => tested.steps.push(step),
-            StmtKind::Approve(approve) => tested.approvals.push(approve),
-            StmtKind::For(each) => each_statement(&each.body, &mut |inner: &'a Stmt| {
-                if let StmtKind::Step(step) = &inner.kind {
-                    tested.looped.insert(&step.name.value);
-                }
+    /// What may be named of the workflow that a checker has walked; `elsewhere` are the steps of all that are known.
+    fn of(checker: &Checker<'a>, elsewhere: &'a HashSet<&'a str>) -> Self {
+        let body = &checker.workflow.body;
+        let (mut steps, mut approvals, mut looped) = (Vec::new(), Vec::new(), HashSet::new());
+        each_statement(body, &mut |statement: &'a Stmt| match &statement.kind {
+            StmtKind::Step(step) => steps.push(&**step),
+            StmtKind::Approve(approve) => approvals.push(&**approve),
+            StmtKind::For(each) => each_step(&each.body, &mut |step| {
+                looped.insert(&*step.name.value);
             }),
             _ => {}
         });
-        tested
+        let mut outputs = Scopes::default();
+        outputs.enter();
+        let mut by_name = HashMap::new();
+        for step in &steps {
+            let name = &step.name.value;
+            let known = checker.outputs.get(name).filter(|_| !looped.contains(&**name));
+            let ty = known.map_or(Type::Any, |ty| Type::clone(ty));
+            outputs.bind(ident(name), Binding::new(Kind::Step, ty));
+            by_name.entry(&**name).or_insert(*step);
+        }
+        let runs_others = steps.iter().any(|step| &*step.task_type.value == "workflow");
+        Self { steps, by_name, approvals, looped, of_children: runs_others.then_some(elsewhere), outputs }
     }
 
     fn step(&self, name: &str) -> Option<&'a Step> {
-        self.steps.iter().copied().find(|step| &*step.name.value == name)
+        self.by_name.get(name).copied()
+    }
+
+    /// Whether a name is of a step in another workflow, which this one may run as a child.
+    fn is_childs(&self, name: &str) -> bool {
+        self.step(name).is_none() && self.of_children.is_some_and(|steps| steps.contains(name))
     }
 }
 
 impl Checker<'_> {
-    fn test(&mut self, test: &Test) {
+    fn test(&mut self, test: &Test, tested: &mut Tested<'_>) {
         let workflow = self.workflow;
-        let tested = Tested::of(workflow);
-        self.roots = self.roots.only(&[], "a test");
+        let known = self.roots.only(&[], "a test");
+        let before = std::mem::replace(&mut self.roots, known);
         let given = test.entries.iter().any(|entry| matches!(entry.kind, TestKind::Given(_)));
         let needed = given_type(workflow);
         let needed: Vec<_> = needed.fields.iter().filter(|field| field.required).map(|field| &*field.name).collect();
@@ -84,10 +133,11 @@ impl Checker<'_> {
             let message = format!("`{}` needs an input: `{}`", workflow.name.value, needed.join("`, `"));
             self.tell(Diagnostic::error(MISSING_CONFIG, message, test.name.span).help("write `given { … }`"));
         }
-        test.entries.iter().for_each(|entry| self.test_entry(entry, &tested));
+        test.entries.iter().for_each(|entry| self.test_entry(entry, tested));
+        self.roots = before;
     }
 
-    fn test_entry(&mut self, entry: &TestEntry, tested: &Tested<'_>) {
+    fn test_entry(&mut self, entry: &TestEntry, tested: &mut Tested<'_>) {
         match &entry.kind {
             TestKind::Given(input) => self.fitted(input, &Type::Object(given_type(self.workflow)), "`given`"),
             TestKind::Settings(settings) => {
@@ -136,7 +186,7 @@ impl Checker<'_> {
             self.value(times);
             self.positive(times, "`times`");
         }
-        if tested.step(&mock.step.value).is_none() && self.is_childs(&mock.step) {
+        if tested.is_childs(&mock.step.value) {
             // What it gives is checked where it is run.
             return self.answer(&mock.answer, &Type::Any, "the output");
         }
@@ -166,13 +216,6 @@ impl Checker<'_> {
             }
             Answer::TimesOut | Answer::Lost => {}
         });
-    }
-
-    /// Whether a name is of a step in another workflow, which this one may run as a child.
-    fn is_childs(&self, name: &Name) -> bool {
-        let steps = |workflow: &&&Workflow| Tested::of(workflow).step(&name.value).is_some();
-        let runs_children = Tested::of(self.workflow).steps.iter().any(|step| &*step.task_type.value == "workflow");
-        runs_children && self.workflows.iter().any(|workflow| steps(&workflow))
     }
 
     /// What a mock of a step gives: its output. Of a response the status and the headers may be left out, and its body may hold
@@ -208,7 +251,7 @@ impl Checker<'_> {
         }
     }
 
-    fn expectation(&mut self, expectation: &Expectation, tested: &Tested<'_>) {
+    fn expectation(&mut self, expectation: &Expectation, tested: &mut Tested<'_>) {
         match expectation {
             Expectation::Completed { output: Some(output) } => {
                 self.value(output);
@@ -239,7 +282,7 @@ impl Checker<'_> {
     }
 
     /// `expect that …`: over what came out, where each step is taken to have run.
-    fn that(&mut self, condition: &Expr, tested: &Tested<'_>) {
+    fn that(&mut self, condition: &Expr, tested: &mut Tested<'_>) {
         let output = self.workflow.output.as_ref().map_or(Type::Any, |output| output.value.clone());
         let input = Type::clone(&super::names::input_type(self.workflow));
         let roots = self.roots.clone().with([
@@ -251,14 +294,9 @@ impl Checker<'_> {
             ("elapsed", Type::Duration),
         ]);
         let before = std::mem::replace(&mut self.roots, roots);
-        self.scopes.enter();
-        for step in &tested.steps {
-            let known = self.outputs.get(&step.name.value).filter(|_| !tested.looped.contains(&*step.name.value));
-            let ty = known.map_or(Type::Any, |ty| Type::clone(ty));
-            self.scopes.bind(ident(&step.name.value), Binding::new(Kind::Step, ty));
-        }
+        std::mem::swap(&mut self.scopes, &mut tested.outputs);
         self.condition(condition, "`expect that`");
-        self.scopes.leave();
+        std::mem::swap(&mut self.scopes, &mut tested.outputs);
         self.roots = before;
     }
 

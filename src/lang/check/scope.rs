@@ -45,7 +45,7 @@ impl Binding {
     pub fn ran(&self, facts: &Facts) -> bool {
         match &self.ran {
             Ran::Always => true,
-            Ran::Where(keys) => keys.iter().all(|key| facts.holds(key) == Some(true)),
+            Ran::Where(keys) => keys.iter().all(|key| facts.holds_around(key) == Some(true)),
             Ran::Maybe => false,
         }
     }

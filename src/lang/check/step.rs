@@ -44,7 +44,7 @@ impl Checker<'_> {
         self.facts.forget(mark);
         let why = when.map_or((step.name.span, "a `conditional` decides whether it runs"), |when| (when.span, WHEN));
         let binding = match &guard {
-            Some(guard) => binding.guarded(keys_of(&[(guard, true)]).as_deref(), why),
+            Some(guard) => binding.guarded(keys_of([(guard, true)]).as_deref(), why),
             None => binding,
         };
         self.bind(&step.name, Binding { why: binding.why.or(Some((step.name.span, "declared here"))), ..binding });

@@ -4,7 +4,7 @@
 //! deeper than [`MAX_NESTING`].
 
 use crate::expr::Span;
-use crate::lang::{Diagnostic, MAX_EXPR_DEPTH, MAX_NESTING, codes};
+use crate::lang::{Diagnostic, MAX_DIAGNOSTICS, MAX_EXPR_DEPTH, MAX_NESTING, codes};
 
 use super::expression::too_large;
 use super::quotes::{TextFault, text_end};
@@ -119,6 +119,13 @@ impl Scanner<'_> {
         }
     }
 
+    /// Reports a mistake, unless there are too many already.
+    fn tell(&mut self, diagnostic: Diagnostic) {
+        if self.scan.diagnostics.len() < MAX_DIAGNOSTICS {
+            self.scan.diagnostics.push(diagnostic);
+        }
+    }
+
     /// Counts signs, so that a chain without end costs nothing but this: it is far longer than any tree may be deep.
     fn count(&mut self, kind: Kind) {
         let tokens = &self.scan.tokens;
@@ -182,7 +189,7 @@ impl Scanner<'_> {
         self.push(Kind::Sign, length);
         if self.row.last() == Some(&LONGEST_ROW) {
             let place = Span::new(self.base + self.at - length, self.base + self.at);
-            self.scan.diagnostics.push(too_large(place));
+            self.tell(too_large(place));
             self.push(Kind::Bad, 0);
         }
     }
@@ -243,7 +250,7 @@ impl Scanner<'_> {
                 too_deep(place(start, start + 1))
             }
         };
-        self.scan.diagnostics.push(diagnostic);
+        self.tell(diagnostic);
         // The rest of a file after an open `"""` is one mistake; looking for its end again and again would take long.
         let multi = rest.starts_with("\"\"\"");
         let length = if multi { rest.len() } else { line.max(1) };
@@ -286,14 +293,14 @@ impl Scanner<'_> {
         };
         let length = length.max(next.len_utf8());
         let place = Span::new(self.base + start, self.base + start + length);
-        self.scan.diagnostics.push(unexpected_character(next, &self.text[start..start + length], place));
+        self.tell(unexpected_character(next, &self.text[start..start + length], place));
         self.push(Kind::Bad, length);
     }
 
     fn open(&mut self, bracket: u8) {
         if self.open.len() >= MAX_NESTING {
             self.scan.too_deep = true;
-            self.scan.diagnostics.push(too_deep(Span::new(self.base + self.at, self.base + self.at + 1)));
+            self.tell(too_deep(Span::new(self.base + self.at, self.base + self.at + 1)));
             return;
         }
         self.open.push(self.scan.tokens.len());
@@ -313,7 +320,7 @@ impl Scanner<'_> {
         let Some(opener) = opener.filter(|opener| bracket == b'}' || block.is_none_or(|block| block < *opener)) else {
             let place = Span::new(self.base + self.at, self.base + self.at + 1);
             let message = format!("`{}` closes nothing", bracket as char);
-            self.scan.diagnostics.push(Diagnostic::error(codes::UNOPENED_BRACKET, message, place).help("take it away"));
+            self.tell(Diagnostic::error(codes::UNOPENED_BRACKET, message, place).help("take it away"));
             return self.push(Kind::Bad, 1);
         };
         while self.open.len() > opener + 1 {
@@ -345,7 +352,7 @@ impl Scanner<'_> {
             Diagnostic::error(codes::UNCLOSED_BRACKET, format!("`{}` is never closed", bracket as char), place)
                 .label("opened here")
                 .help(format!("close it with `{}`", closing as char));
-        self.scan.diagnostics.push(diagnostic);
+        self.tell(diagnostic);
         // The entry it stands in is broken; nothing more is said of it.
         let bad = self.scan.tokens.len();
         self.scan.tokens.push(Token { kind: Kind::Bad, start: at, end: at, mate: bad });

@@ -1,16 +1,17 @@
 //! Pairs of `type_expr` to types.
 
+use std::collections::HashSet;
+
 use pest::iterators::Pair;
 
 use crate::expr::{ExprKind, FieldType, ObjectType, Span, Type, Value, nearest};
 use crate::lang::grammar::Rule;
-use crate::lang::{Diagnostic, codes};
+use crate::lang::{Diagnostic, MAX_NESTING, codes};
 
-use super::expression::{Nest, check_commas};
+use super::expression::{Nest, check_commas, key_of};
 use super::scan::too_deep;
 use super::sink::Sink;
 use super::text;
-use crate::lang::MAX_NESTING;
 
 /// The names of types that stand alone.
 const NAMES: &[(&str, Type)] = &[
@@ -156,21 +157,19 @@ impl Builder<'_> {
     fn object(&mut self, pair: Pair<'_, Rule>) -> Type {
         let text = pair.get_input();
         let mut fields: Vec<FieldType> = Vec::new();
-        let mut places = Vec::new();
+        let (mut names, mut places) = (HashSet::new(), Vec::new());
         for field in pair.into_inner() {
-            let span = self.span(&field);
             places.push(field.as_span());
             let mut inner = field.into_inner();
             let (Some(key), Some(ty)) = (inner.next(), inner.next()) else { continue };
             let key_span = self.span(&key);
             let ty = self.union(ty);
-            let name = super::expression::key_of(&key, self.base, self.sink);
-            if fields.iter().any(|known| known.name == name) {
+            let name = key_of(&key, self.base, self.sink);
+            if !names.insert(name.clone()) {
                 let message = format!("the field `{name}` is declared twice");
                 self.sink.push(Diagnostic::error(codes::DOUBLED, message, key_span).help("take one of them away"));
                 continue;
             }
-            let _ = span;
             fields.push(FieldType { name, required: !ty.accepts_null() || ty == Type::Any, ty, doc: None });
         }
         check_commas(text, &places, self.base, self.sink);
