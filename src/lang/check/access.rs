@@ -27,11 +27,7 @@ enum Look {
 impl Checker<'_> {
     /// The type of `base.name`.
     pub fn field(&mut self, whole: &Expr, base: &Expr, name: &Arc<str>, optional: bool) -> Type {
-        if let ExprKind::Name(root) = &base.kind
-            && !self.is_local(root)
-        {
-            self.used.field(root, name);
-        }
+        self.reads_field(base, name);
         let of = match &base.kind {
             ExprKind::Name(root) => {
                 let of = self.name(root, base.span);
@@ -53,6 +49,15 @@ impl Checker<'_> {
             }
         };
         if optional && nullable { ty.nullable() } else { ty }
+    }
+
+    /// A field of a root is read, and not the root as a whole: told before the root is looked at.
+    pub fn reads_field(&mut self, base: &Expr, name: &str) {
+        if let ExprKind::Name(root) = &base.kind
+            && !self.is_local(root)
+        {
+            self.used.field(root, name);
+        }
     }
 
     /// The type of a field that may be absent, read bare: told of unless it is known to be there.

@@ -93,7 +93,8 @@ impl Checker<'_> {
     /// `has(a.b)`: the last field may be absent and what has it may be null; what is before it is checked.
     fn has(&mut self, inner: &Expr) {
         match &inner.kind {
-            ExprKind::Field { base, .. } => {
+            ExprKind::Field { base, name, .. } => {
+                self.reads_field(base, name);
                 self.expr(base);
             }
             ExprKind::Index { base, index, .. } => {
@@ -103,9 +104,6 @@ impl Checker<'_> {
             _ => {
                 self.expr(inner);
             }
-        }
-        if let Some(root) = root_field(inner) {
-            self.used.field(root.0, root.1);
         }
     }
 
@@ -125,14 +123,5 @@ impl Checker<'_> {
             first.is_some_and(|label| label.span.start >= expr.span.start && label.span.end <= expr.span.end)
         };
         self.diagnostics.iter().rev().take(16).any(inside)
-    }
-}
-
-/// The root and the field of `root.field`.
-fn root_field(expr: &Expr) -> Option<(&str, &str)> {
-    let ExprKind::Field { base, name, .. } = &expr.kind else { return None };
-    match &base.kind {
-        ExprKind::Name(root) => Some((root, name)),
-        _ => None,
     }
 }

@@ -1,8 +1,10 @@
 //! `for` and `repeat`.
 
-use crate::expr::{Expr, FieldType, ObjectType, Type, Value};
+use std::sync::Arc;
+
+use crate::expr::{Expr, FieldType, ObjectType, Span, Type, Value};
 use crate::lang::Diagnostic;
-use crate::lang::ast::{For, Repeat, Stmt, StmtKind};
+use crate::lang::ast::{For, Repeat, StmtKind};
 use crate::lang::constant::constant_value;
 use crate::lang::unread::has_unread;
 
@@ -12,6 +14,7 @@ use super::codes::{BAD_COUNT, DUPLICATE_NAME, MISPLACED_YIELD};
 use super::declared::Kind;
 use super::names::error_type;
 use super::scope::Binding;
+use super::secret::Taint;
 use super::statement::End;
 use super::words::ident;
 
@@ -62,25 +65,25 @@ impl Checker<'_> {
 
     /// The statements of a loop; gives what its `yield`, which stands among them, gives.
     fn loop_body(&mut self, each: &For) -> Option<Given> {
-        let mut given: Option<(&Stmt, Given)> = None;
-        let mut ended = None;
-        let mut rest: &[Stmt] = &each.body;
-        while let Some(at) = rest.iter().position(|statement| matches!(statement.kind, StmtKind::Yield(_))) {
-            ended = self.statements(&rest[..at]).or(ended);
-            let statement = &rest[at];
-            rest = &rest[at + 1..];
-            let StmtKind::Yield(value) = &statement.kind else { continue };
-            let ty = self.value(value);
-            let secret = self.tainted(value, each.name.as_ref().map_or(statement.span, |name| name.span));
-            if let Some((first, _)) = &given {
-                let error = Diagnostic::error(MISPLACED_YIELD, "a `for` yields once", statement.span);
+        let mut given = None;
+        self.each_statement(&each.body, &mut |checker, statement| {
+            let StmtKind::Yield(value) = &statement.kind else { return checker.statement(statement) };
+            checker.yielded(each, value, statement.span, &mut given);
+            None
+        });
+        given
+    }
+
+    fn yielded(&mut self, each: &For, value: &Expr, span: Span, given: &mut Option<Given>) {
+        let ty = self.value(value);
+        let secret = self.tainted(value, each.name.as_ref().map_or(span, |name| name.span));
+        match given {
+            Some(first) => {
+                let error = Diagnostic::error(MISPLACED_YIELD, "a `for` yields once", span);
                 self.tell(error.also(first.span, "it does here"));
-            } else {
-                given = Some((statement, Given { ty, secret }));
             }
+            None => *given = Some(Given { ty, secret, span }),
         }
-        self.statements(rest);
-        given.map(|(_, given)| given)
     }
 
     fn yields(&mut self, each: &For, yields: bool) {
@@ -130,7 +133,8 @@ impl Checker<'_> {
 /// What a `yield` gives.
 struct Given {
     ty: Type,
-    secret: Option<std::sync::Arc<super::secret::Taint>>,
+    secret: Option<Arc<Taint>>,
+    span: Span,
 }
 
 /// An item of a loop that keeps going: what it gave, or why it gave nothing.

@@ -45,6 +45,15 @@ impl Checker<'_> {
 
     /// Statements one after the other; gives what ends the execution on every way through them.
     pub fn statements(&mut self, body: &[Stmt]) -> Option<End> {
+        self.each_statement(body, &mut |checker, statement| checker.statement(statement))
+    }
+
+    /// The same, each checked by `check`.
+    pub fn each_statement(
+        &mut self,
+        body: &[Stmt],
+        check: &mut dyn FnMut(&mut Self, &Stmt) -> Option<End>,
+    ) -> Option<End> {
         let mut ended: Option<End> = None;
         let mut told = false;
         for statement in body {
@@ -57,7 +66,7 @@ impl Checker<'_> {
                 let error = Diagnostic::error(UNREACHABLE, "this is never reached", statement.span);
                 self.tell(error.also(span, text));
             }
-            let ends = self.statement(statement);
+            let ends = check(self, statement);
             ended = ended.or(ends);
         }
         ended

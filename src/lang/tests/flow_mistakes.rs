@@ -296,3 +296,25 @@ fn a_statement_that_is_not_read_excuses_the_names_in_it_alone() {
         ],
     );
 }
+
+#[test]
+fn a_yield_after_the_end_is_never_reached() {
+    check(
+        r#"
+  let all = for item in input.items {
+    fail "no"
+    yield item.sku
+  }
+  return all
+"#,
+        &["E0505 this is never reached @ \"yield item.sku\""],
+    );
+}
+
+#[test]
+fn to_ask_for_one_input_is_not_to_read_the_others() {
+    check_whole(
+        "workflow w {\n  input a: { b: int? }\n  input c: int\n  step s: log { message = \"${has(input.a)}\" }\n}",
+        &["E0213 the input `c` is never read @ \"c\" / remove it, or read it"],
+    );
+}

@@ -377,3 +377,44 @@ fn a_workflow_that_is_not_waited_for_gives_its_id_and_whether_it_is_must_be_know
         ],
     );
 }
+
+#[test]
+fn what_is_known_of_a_name_is_not_known_of_the_variable_that_hides_it() {
+    check(
+        r#"
+  for item in input.items {
+    if item.sku == input.id {
+      let alike = input.items.filter(item, item.sku == input.id && item.qty > 1)
+      step a: log { message = "${alike.size()}" }
+    }
+  }
+"#,
+        &[],
+    );
+    check(
+        r#"
+  for item in input.items {
+    step a: http_request { url = "x", when item.qty > 1 }
+    let given = input.items.filter(item, item.qty > 1 && a.status == 200)
+    step b: log { message = "${given.size()}" }
+  }
+"#,
+        &["E0313 `a` may be null, and so has no `status` @ \"a\" / write `a?.status`, or ask `a != null` first"],
+    );
+}
+
+#[test]
+fn an_if_of_many_arms_and_a_match_of_many_patterns_know_what_those_before_rule_out() {
+    let arms: String = (0..200).map(|at| format!("  if input.count == {at} {{ fail \"x\" }}\n")).collect();
+    check(&format!("  if input.note == null {{ fail \"none\" }}\n{arms}  step a: log {{ message = input.note }}"), &[]);
+    let chain: String = (0..200).map(|at| format!("if input.count == {at} {{ fail \"x\" }}\n  else ")).collect();
+    check(
+        &format!("  {chain} if input.note == null {{ fail \"none\" }}\n  step a: log {{ message = input.note }}"),
+        &[],
+    );
+    let patterns: String = (0..200).map(|at| format!("\"{at}\", ")).collect();
+    check(
+        &format!("  match input.id {{ {patterns} \"a\" {{ }} \"7\" {{ }} else {{ }} }}"),
+        &["E0318 this value has an arm already @ \"\\\"7\\\"\""],
+    );
+}
