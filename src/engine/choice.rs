@@ -2,7 +2,7 @@
 //!
 //! Invariant: which arm was taken is in the statement's row, so that a recovery takes the same.
 
-use crate::expr::{BinaryOp, Expr, ExprKind, Value};
+use crate::expr::Value;
 use crate::ids::Attempt;
 use crate::plan::{IfArm, MatchNode, NodeId, NodeKind};
 
@@ -10,9 +10,6 @@ use super::flow::display;
 use super::machine::{Machine, Place};
 use super::state::{FrameKind, ScopeId};
 use super::{StepError, StepStatus, code};
-
-/// What the subject of a `match` is called while it is compared: no name of the language.
-const SUBJECT: &str = "the subject";
 
 /// How much of a subject that nothing fits is shown, in characters.
 const MAX_SHOWN: usize = 200;
@@ -59,13 +56,10 @@ impl Machine<'_> {
 
     /// The first arm with a pattern that equals the subject, as `==` has it; else the `else`.
     fn find_arm(&self, place: Place, node: &MatchNode) -> Result<usize, StepError> {
-        let mut names = self.names(place.scope);
-        names.data = self.data_for(place, &node.subject);
-        let subject = names.value(&node.subject)?;
-        names.local = Some((SUBJECT, subject.clone()));
+        let subject = self.evaluate(place, &node.subject)?;
         for (at, arm) in node.arms.iter().enumerate() {
             for pattern in &arm.patterns {
-                if names.truth(&is_subject(pattern))? {
+                if self.evaluate(place, pattern)? == subject {
                     return Ok(at);
                 }
             }
@@ -131,13 +125,6 @@ fn arm_of(recorded: &Value) -> Option<usize> {
         Value::Int(arm) => usize::try_from(*arm).ok(),
         _ => None,
     }
-}
-
-/// `subject == pattern`, at the pattern's place.
-fn is_subject(pattern: &Expr) -> Expr {
-    let left = Expr { kind: ExprKind::Name(SUBJECT.into()), span: pattern.span };
-    let kind = ExprKind::Binary { op: BinaryOp::Eq, left: Box::new(left), right: Box::new(pattern.clone()) };
-    Expr { kind, span: pattern.span }
 }
 
 fn no_match(subject: &Value) -> StepError {

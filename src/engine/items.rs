@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::expr::Value;
+use crate::expr::{Expr, Timestamp, Value};
 use crate::ids::Attempt;
 use crate::plan::{ForNode, NodeKind};
 
 use super::machine::{Machine, Place};
+use super::scope::wrong_type;
 use super::state::{FrameId, FrameKind, Resume, ScopeId};
 use super::{StepError, StepRow, StepStatus, code};
 
@@ -33,7 +34,7 @@ pub(super) struct Loop {
     /// How many more items may fail, where it keeps going.
     pub spare: Option<usize>,
     pub attempt: Attempt,
-    pub since: crate::expr::Timestamp,
+    pub since: Timestamp,
 }
 
 impl Loop {
@@ -50,7 +51,8 @@ impl Loop {
     /// What an item's error is to those around the loop: of one that keeps going, that too many failed.
     pub fn overflow(&self, error: &mut StepError) {
         if self.spare.is_some() {
-            let details = Some(Value::object([("error", error.to_value())]));
+            // Each loop around puts it deeper: what would be too deep is left out.
+            let details = Some(Value::object([("error", error.to_value())])).filter(|all| all.fits(MAX_LIST_BYTES));
             let message = format!("more items failed than the loop tolerates, the last with {error}");
             *error = StepError { details, ..StepError::fatal(code::TOO_MANY_FAILURES, message) };
         }
@@ -80,7 +82,7 @@ impl Machine<'_> {
     fn loop_bounds(&self, place: Place, node: &ForNode) -> Result<Bounds, StepError> {
         let items = match self.evaluate(place, &node.list)? {
             Value::List(items) => items,
-            other => return Err(super::scope::wrong_type(&node.list, "a list", &other)),
+            other => return Err(wrong_type(&node.list, "a list", &other)),
         };
         if items.len() > MAX_FAN_OUT {
             let message = format!("a loop goes over at most {MAX_FAN_OUT} items, this list has {}", items.len());
@@ -98,10 +100,10 @@ impl Machine<'_> {
     }
 
     /// Evaluates a whole number of at least `least`.
-    pub(super) fn count(&self, place: Place, expr: &crate::expr::Expr, least: i64) -> Result<usize, StepError> {
+    pub(super) fn count(&self, place: Place, expr: &Expr, least: i64) -> Result<usize, StepError> {
         match self.evaluate(place, expr)? {
             Value::Int(count) if count >= least => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
-            other => Err(super::scope::wrong_type(expr, &format!("a whole number of at least {least}"), &other)),
+            other => Err(wrong_type(expr, &format!("a whole number of at least {least}"), &other)),
         }
     }
 
@@ -135,7 +137,7 @@ impl Machine<'_> {
         let NodeKind::For(node) = &plan.node(open.node).kind else { return };
         let place = Place { node: node.body, parent: Some(frame), slot, scope };
         if gives_list(node) {
-            match self.item_result(node, scope).and_then(|value| self.keep_result(frame, slot, value)) {
+            match self.item_result(node, place).and_then(|value| self.keep_result(frame, slot, value)) {
                 Ok(()) => {}
                 Err(error) => return self.raise(place, 1, Resume::Yield, error),
             }
@@ -144,8 +146,8 @@ impl Machine<'_> {
         self.item_over(frame);
     }
 
-    fn item_result(&self, node: &ForNode, scope: ScopeId) -> Result<Value, StepError> {
-        let value = node.yields.as_ref().map_or(Ok(Value::Null), |yields| self.names(scope).value(yields))?;
+    fn item_result(&self, node: &ForNode, place: Place) -> Result<Value, StepError> {
+        let value = node.yields.as_ref().map_or(Ok(Value::Null), |yields| self.evaluate(place, yields))?;
         Ok(if node.keep_going.is_some() { kept(value, Value::Null) } else { value })
     }
 

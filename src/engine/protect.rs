@@ -1,11 +1,13 @@
 //! `try`: a body whose errors are caught, and what runs at its end however it came.
 
+use std::sync::Arc;
+
 use crate::expr::Value;
 use crate::plan::{CatchArm, NodeId, NodeKind, TryNode};
 
 use super::StepError;
 use super::machine::{Machine, Place};
-use super::state::{FrameId, FrameKind};
+use super::state::{Bindings, FrameId, FrameKind, ScopeId};
 
 /// A `try` that is under way.
 #[derive(Clone, Debug)]
@@ -51,10 +53,11 @@ impl Machine<'_> {
 
     /// The first `catch` that takes an error. A condition that has no value is itself the error, and leaves the `try`.
     pub(super) fn catches(&self, frame: FrameId, error: &mut StepError) -> Option<usize> {
-        let open = self.state.frames.get(frame)?;
+        let scope = self.state.frames.get(frame)?.scope;
         for (at, arm) in self.try_node(frame)?.catches.iter().enumerate() {
             let Some(condition) = &arm.condition else { return Some(at) };
-            let mut names = self.names(open.scope);
+            let mut names = self.names(scope);
+            names.data = self.data_for(Place { node: arm.block, parent: Some(frame), slot: at + 1, scope }, condition);
             names.local = Some((&*arm.name, error.to_value()));
             match names.truth(condition) {
                 Ok(true) => return Some(at),
@@ -129,14 +132,9 @@ impl Machine<'_> {
         }
     }
 
-    fn open_catch_scope(
-        &mut self,
-        parent: super::state::ScopeId,
-        name: std::sync::Arc<str>,
-        error: Value,
-    ) -> super::state::ScopeId {
+    fn open_catch_scope(&mut self, parent: ScopeId, name: Arc<str>, error: Value) -> ScopeId {
         let suffix = self.state.scopes.get(parent).map(|scope| scope.suffix.clone()).unwrap_or_default();
         let values = std::iter::once((name, error)).collect();
-        self.state.scopes.insert(super::state::Bindings { parent: Some(parent), open: true, suffix, values })
+        self.state.scopes.insert(Bindings { parent: Some(parent), open: true, suffix, values })
     }
 }

@@ -214,7 +214,8 @@ fn steps_before<'a>(plan: &'a Plan, node: NodeId, slot: usize, found: &mut Vec<&
             }
         }
         NodeKind::Try(node) => node.blocks().take(slot).for_each(|block| steps_within(plan, block, found)),
-        // Of a pass, when its end is judged; what it has not come to yet is not bound.
+        // Of an item when it yields, of a pass when its end is judged; what it has not come to yet is not bound.
+        NodeKind::For(looped) => steps_within(plan, looped.body, found),
         NodeKind::Repeat(repeat) => steps_within(plan, repeat.body, found),
         _ => {}
     }

@@ -15,6 +15,18 @@ const MATCH: &str = r#"workflow w {
 }"#;
 
 #[test]
+fn the_patterns_of_a_match_read_data() {
+    let text = r#"workflow w {
+  input n: int
+  match 1 { data.n { return "same" }
+    else { return "other" } }
+}"#;
+    for (n, given) in [(1, "\"same\""), (2, "\"other\"")] {
+        both(text, &format!("{{\"n\": {n}}}"), |world| assert_eq!(world.output(), given));
+    }
+}
+
+#[test]
 fn a_match_takes_the_first_arm_with_an_equal_value_and_skips_the_others() {
     for (n, taken, output) in
         [("2", "few", "[1,null,null]"), ("1.0", "few", "[1,null,null]"), ("[1, 2]", "many", "[null,1,null]")]

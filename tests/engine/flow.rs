@@ -9,6 +9,16 @@ fn fatal(_: &Dispatch) -> Result<stepwell::expr::Value, StepError> {
 }
 
 #[test]
+fn what_an_item_yields_reads_the_data_of_its_steps() {
+    let text = r#"workflow w {
+  let all = for x in [1, 2] { step a: work { n = x }
+    yield data.n }
+  return all
+}"#;
+    both(text, "{}", |world| assert_eq!(world.run(echo).output(), "[1,2]"));
+}
+
+#[test]
 fn statements_run_in_the_order_written() {
     let text = r#"workflow w {
   step a: work { n = 1 }

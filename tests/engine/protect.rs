@@ -336,6 +336,22 @@ fn steps_of_a_finally_have_their_retries() {
 }
 
 #[test]
+fn the_condition_of_a_catch_reads_data() {
+    let text = r#"workflow w {
+  input fatal: bool
+  try { step a: work { code = 7 }
+    step b: work { } }
+  catch first if data.fatal || data.code != 7 { return "fatal" }
+  catch second { return "caught" }
+}"#;
+    for (fatal, given) in [(true, "\"fatal\""), (false, "\"caught\"")] {
+        both(text, &format!("{{\"fatal\": {fatal}}}"), |world| {
+            assert_eq!(world.run(fail_at(&["b"])).output(), given);
+        });
+    }
+}
+
+#[test]
 fn data_in_a_catch_is_what_came_before_it() {
     let text = r#"workflow w {
   try { step a: work { n = 1 }
