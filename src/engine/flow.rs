@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::expr::{Expr, Timestamp, Value};
+use crate::expr::{Expr, Timestamp, Value, parse_duration, parse_timestamp};
 use crate::ids::Attempt;
 use crate::plan::Wake;
 
@@ -49,28 +49,29 @@ impl Machine<'_> {
     /// When a wait ends.
     pub(super) fn due(&self, place: Place, wake: &Wake) -> Result<Timestamp, StepError> {
         match wake {
-            Wake::After(expr) => {
-                let micros = match self.evaluate(place, expr)? {
-                    Value::Duration(micros) => Some(micros),
-                    Value::Int(seconds) => seconds.checked_mul(1_000_000),
-                    Value::Num(seconds) => seconds_to_micros(seconds),
-                    Value::Str(text) => crate::expr::parse_duration(&text),
-                    _ => None,
-                };
-                let micros = micros.filter(|micros| *micros >= 0);
-                let due = micros.and_then(|micros| self.now.0.checked_add(micros)).map(Timestamp);
-                due.ok_or_else(|| {
-                    bad_wake("a wait takes a duration such as `10m`, or a number of seconds, not below zero")
-                })
-            }
+            Wake::After(length) => self.due_after(place, length),
             Wake::At(expr) => match self.evaluate(place, expr)? {
                 Value::Timestamp(at) => Ok(Timestamp(at)),
-                Value::Str(text) => crate::expr::parse_timestamp(&text)
+                Value::Str(text) => parse_timestamp(&text)
                     .map(Timestamp)
                     .ok_or_else(|| bad_wake(&format!("`{text}` is no timestamp; write it as `2026-01-31T08:00:00Z`"))),
                 _ => Err(bad_wake("`until` takes a timestamp such as `2026-01-31T08:00:00Z`")),
             },
         }
+    }
+
+    /// When a wait of this length, which begins now, ends.
+    pub(super) fn due_after(&self, place: Place, length: &Expr) -> Result<Timestamp, StepError> {
+        let micros = match self.evaluate(place, length)? {
+            Value::Duration(micros) => Some(micros),
+            Value::Int(seconds) => seconds.checked_mul(1_000_000),
+            Value::Num(seconds) => seconds_to_micros(seconds),
+            Value::Str(text) => parse_duration(&text),
+            _ => None,
+        };
+        let due = micros.filter(|micros| *micros >= 0).and_then(|micros| self.now.0.checked_add(micros));
+        due.map(Timestamp)
+            .ok_or_else(|| bad_wake("a wait takes a duration such as `10m`, or a number of seconds, not below zero"))
     }
 
     pub(super) fn enter_return(&mut self, place: Place, value: Option<&Expr>, attempt: Attempt) {

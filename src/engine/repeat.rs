@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::expr::{Expr, Timestamp, Value};
 use crate::ids::{Attempt, StepPath};
-use crate::plan::{NodeId, NodeKind, Plan, RepeatNode, Wake};
+use crate::plan::{NodeId, NodeKind, Plan, RepeatNode};
 
 use super::items::MAX_FAN_OUT;
 use super::machine::{Machine, Place};
@@ -85,7 +85,7 @@ impl Machine<'_> {
 
     /// The wait between two passes: in a row, under the path of the pass that is over.
     fn wait_for_pass(&mut self, frame: FrameId, pass: Place, node: &RepeatNode) {
-        let due = match node.every.as_ref().map(|every| self.due(pass, &Wake::After(every.clone()))).transpose() {
+        let due = match node.every.as_ref().map(|every| self.due_after(pass, every)).transpose() {
             Ok(due) => due.filter(|due| *due > self.now),
             Err(error) => return self.raise(pass, 1, Resume::Yield, error),
         };
@@ -148,7 +148,7 @@ impl Machine<'_> {
         let (attempt, done, since) = (passes.attempt, passes.begun, passes.since);
         let place = self.close(frame);
         if let Some(mut last) = self.state.scopes.try_remove(scope) {
-            for name in names_within(self.plan, body) {
+            for name in names_kept(self.plan, body) {
                 if let Some(value) = last.values.remove(&name) {
                     self.state.bind(place.scope, name, value);
                 }
@@ -162,8 +162,8 @@ impl Machine<'_> {
     }
 }
 
-/// The names that the steps, waits and approvals in a body are bound to.
-fn names_within(plan: &Plan, body: NodeId) -> Vec<Arc<str>> {
+/// The names of a pass that are kept after the last: of steps, waits and approvals.
+fn names_kept(plan: &Plan, body: NodeId) -> Vec<Arc<str>> {
     let (mut names, mut open) = (Vec::new(), vec![body]);
     while let Some(node) = open.pop() {
         let kind = &plan.node(node).kind;

@@ -11,7 +11,7 @@ use crate::ids::{Attempt, ExecutionId, StepPath};
 use crate::plan::{Action, NodeKind, Plan};
 
 use super::state::{ExecutionState, Start};
-use super::{ControlRow, Event, Outcome, StepRow, StepStatus, advance, code};
+use super::{ControlRow, Event, Outcome, Refusal, StepError, StepRow, StepStatus, advance, code};
 
 /// Why rows do not fold into a state. A bug of ours, or a database that somebody edited.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,7 +103,7 @@ pub fn replay(
     let last = steps.last().map(|row| row.seq).max(controls.last().map(|row| row.seq)).unwrap_or(0);
     let mut fold = Fold::new(plan, start, &steps);
     if let Some(at) = started_at {
-        fold.feed(Event::Started, at)?;
+        fold.feed(Event::Started, at).map_err(|refusal| fold.error(format!("{refusal}, at the start")))?;
     }
     let mut controls = controls.into_iter().peekable();
     for row in &steps {
@@ -152,12 +152,8 @@ impl<'a> Fold<'a> {
         Self { plan, state, kinds, reached }
     }
 
-    fn feed(&mut self, event: Event, at: Timestamp) -> Result<(), ReplayError> {
-        let told = format!("{event:?}");
-        match advance(self.plan, &mut self.state, event, at) {
-            Ok(_) => Ok(()),
-            Err(refusal) => Err(self.error(format!("{refusal}, at {told}"))),
-        }
+    fn feed(&mut self, event: Event, at: Timestamp) -> Result<(), Refusal> {
+        advance(self.plan, &mut self.state, event, at).map(drop)
     }
 
     fn error(&self, reason: String) -> ReplayError {
@@ -165,7 +161,8 @@ impl<'a> Fold<'a> {
     }
 
     fn control(&mut self, row: ControlRow) -> Result<(), ReplayError> {
-        self.feed(row.control.into(), row.at)
+        let seq = row.seq;
+        self.feed(row.control.into(), row.at).map_err(|refusal| self.error(format!("{refusal}, at control {seq}")))
     }
 
     fn step(&mut self, row: &StepRow) -> Result<(), ReplayError> {
@@ -173,6 +170,11 @@ impl<'a> Fold<'a> {
         let Some(kind) = self.kinds.get(id) else {
             return Err(self.error(format!("`{}` is no node of the plan", row.path)));
         };
+        let folded = self.step_of(*kind, row);
+        folded.map_err(|refusal| self.error(format!("{refusal}, at row {} ({})", row.seq, row.status)))
+    }
+
+    fn step_of(&mut self, kind: Kind, row: &StepRow) -> Result<(), Refusal> {
         match (kind, row.status) {
             (Kind::Outside, StepStatus::Completed) => self.outcome(row, Ok(row.output.clone().unwrap_or_default())),
             (Kind::Outside, StepStatus::Failed) => self.failed(row),
@@ -190,7 +192,7 @@ impl<'a> Fold<'a> {
         }
     }
 
-    fn outcome(&mut self, row: &StepRow, result: Result<Value, super::StepError>) -> Result<(), ReplayError> {
+    fn outcome(&mut self, row: &StepRow, result: Result<Value, StepError>) -> Result<(), Refusal> {
         let at = row.completed_at.unwrap_or(row.created_at);
         let outcome = Outcome {
             path: row.path.clone(),
@@ -203,7 +205,7 @@ impl<'a> Fold<'a> {
     }
 
     /// A failed attempt: of a worker that was lost, or one that another attempt followed, or the last.
-    fn failed(&mut self, row: &StepRow) -> Result<(), ReplayError> {
+    fn failed(&mut self, row: &StepRow) -> Result<(), Refusal> {
         let error = row.error.clone().unwrap_or_else(unknown);
         if is_loss(row) {
             return self.lost(row);
@@ -221,7 +223,7 @@ impl<'a> Fold<'a> {
 
     /// A worker was lost with an attempt. Where another follows it does so at once, or where the execution was paused, when
     /// it went on.
-    fn lost(&mut self, row: &StepRow) -> Result<(), ReplayError> {
+    fn lost(&mut self, row: &StepRow) -> Result<(), Refusal> {
         let next = self.reached.get(&(&row.path, row.attempt + 1)).copied().filter(|_| self.goes_on(row));
         let at = next.or(row.completed_at).unwrap_or(row.created_at);
         self.feed(Event::Lost { path: row.path.clone(), attempt: row.attempt }, at)
@@ -233,7 +235,7 @@ impl<'a> Fold<'a> {
         frame.is_some_and(|frame| frame.survives_a_loss(self.plan))
     }
 
-    fn running(&mut self, row: &StepRow) -> Result<(), ReplayError> {
+    fn running(&mut self, row: &StepRow) -> Result<(), Refusal> {
         if !self.state.awaits(&row.path, row.attempt) {
             return Ok(());
         }
@@ -243,7 +245,7 @@ impl<'a> Fold<'a> {
     }
 
     /// The wait of a row was over at `at`; never before it was due.
-    fn woken(&mut self, row: &StepRow, at: Timestamp) -> Result<(), ReplayError> {
+    fn woken(&mut self, row: &StepRow, at: Timestamp) -> Result<(), Refusal> {
         let at = self.wakes(row).map_or(at, |due| due.max(at));
         self.feed(Event::Woken { path: row.path.clone(), attempt: row.attempt }, at)
     }
@@ -258,8 +260,8 @@ fn is_loss(row: &StepRow) -> bool {
     row.error.as_ref().is_some_and(|error| &*error.code == code::WORKER_LOST)
 }
 
-fn unknown() -> super::StepError {
-    super::StepError::fatal(code::FAILED, "no error was recorded")
+fn unknown() -> StepError {
+    StepError::fatal(code::FAILED, "no error was recorded")
 }
 
 fn kind_of(kind: &NodeKind) -> Kind {

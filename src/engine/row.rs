@@ -67,7 +67,7 @@ impl ExecutionStatus {
 pub enum StepStatus {
     /// Dispatched.
     Running,
-    /// Waits for a time (or, later, an event or a person).
+    /// Waits for a time, an event or a person.
     Waiting,
     /// This attempt failed and another one follows at `wake_at`.
     Retrying,

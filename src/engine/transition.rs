@@ -98,8 +98,7 @@ impl Machine<'_> {
         self.update_execution();
         self.arm_execution();
         self.log(LogLevel::Info, "the execution started".to_owned(), None);
-        let root = Place { node: self.plan.root, parent: None, slot: 0, scope: ROOT_SCOPE };
-        self.enter(root, 1);
+        self.enter(self.root_place(), 1);
     }
 
     /// Fails an execution that never started.

@@ -12,7 +12,7 @@ use crate::plan::{NodeId, NodeKind, StepNode};
 
 use super::machine::{Machine, Place};
 use super::protect::TryPhase;
-use super::state::{Bindings, Frame, FrameId, FrameKind, ROOT_SCOPE};
+use super::state::{Bindings, Frame, FrameId, FrameKind};
 use super::unwind::Ending;
 use super::{Compensation, ExecutionStatus, LogLevel, StepError, code};
 
@@ -298,7 +298,7 @@ impl Machine<'_> {
         failed.iter().for_each(|at| self.state.undos.mark(*at, UndoState::Pending));
         self.state.status = ExecutionStatus::Running;
         self.state.completed_at = None;
-        self.undo(Place { scope: ROOT_SCOPE, ..self.root_place() }, failed, Then::End(ending));
+        self.undo(self.root_place(), failed, Then::End(ending));
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::expr::{Expr, Timestamp, Value};
 use crate::ids::{Attempt, StepPath};
-use crate::plan::{NodeKind, Plan, WaitNode, Wake};
+use crate::plan::{NodeKind, Plan, WaitNode};
 
 use super::machine::{Machine, Place};
 use super::mailbox::{MAX_KEPT_BYTES, MAX_KEPT_SIGNALS, Signal};
@@ -45,7 +45,7 @@ impl Machine<'_> {
         attempt: Attempt,
     ) -> Result<Option<Timestamp>, StepError> {
         let Some(timeout) = timeout else { return Ok(None) };
-        let due = self.due(place, &Wake::After(timeout.clone()))?;
+        let due = self.due_after(place, timeout)?;
         Ok(Some(self.state.recorded.wake_at(&self.path_of(place), attempt).unwrap_or(due)))
     }
 
