@@ -33,12 +33,24 @@ async fn a_body_that_is_no_json_is_told_where() {
     let (detail, _) = server.send(raw(Vec::new())).await.problem(400);
     assert_eq!(detail, "the body is empty: expected a JSON object");
     let (detail, _) = server.send(raw("[".repeat(100_000).into_bytes())).await.problem(400);
-    assert!(detail.starts_with("the body nests deeper than 127 levels"), "{detail}");
+    assert!(detail.starts_with("the body nests deeper than 100 levels"), "{detail}");
+    let nested = |levels| format!("{}1{}", "[".repeat(levels), "]".repeat(levels)).into_bytes();
+    let (detail, _) = server.send(raw(nested(101))).await.problem(400);
+    assert_eq!(detail, "the body nests deeper than 100 levels", "its row could not be read again");
+    server.send(raw(nested(100))).await.problem(422);
     let (detail, _) = server.send(raw(b"{\"workflow\": \"\xff\"}".to_vec())).await.problem(400);
     assert_eq!(detail, "the body is not UTF-8: byte 14, in line 1");
     let (_, errors) = server.send(raw(b"[1]".to_vec())).await.problem(422);
     assert_eq!(errors, [": expected an object, found a list of 1"]);
     server.get("/health").await.ok(200);
+}
+
+#[tokio::test]
+async fn of_very_many_wrong_fields_the_first_are_told() {
+    let server = Server::start().await;
+    let unknown: serde_json::Map<_, _> = (0..10_000).map(|at| (format!("x{at}"), Value::Null)).collect();
+    let (_, errors) = server.post("/api/v1/workflows", Value::Object(unknown)).await.problem(422);
+    assert_eq!(errors.len(), 100);
 }
 
 #[tokio::test]

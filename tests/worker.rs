@@ -60,6 +60,7 @@ fn handlers() -> Handlers {
         (0..5_000).for_each(|n| ctx.log(LogLevel::Info, format!("line {n}")));
         Ok(json!(null))
     }));
+    handlers.register(Does("deep", |_, _| async { Ok((0..101).fold(json!(1), |inside, _| json!([inside]))) }));
     handlers.register(Does("declined", |_, _| async {
         Err(TaskError { status: Some(402), ..TaskError::retryable("CARD_DECLINED", "the card was declined") })
     }));
@@ -138,6 +139,9 @@ async fn an_unknown_task_type_and_an_output_past_the_limit_are_errors() {
     assert_eq!((&*unknown.code, unknown.retryable), (code::UNKNOWN_TASK, false));
     assert_eq!(unknown.message, "no worker knows task type `nobody`");
     assert_eq!(&*error("large").await.code, code::LIMIT);
+    let deep = error("deep").await;
+    assert_eq!((&*deep.code, deep.unknown), (code::LIMIT, true));
+    assert_eq!(deep.message, "the output is nested more than 100 deep", "its row could not be read again");
 }
 
 #[tokio::test(start_paused = true)]

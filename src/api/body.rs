@@ -7,6 +7,7 @@ use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
+use crate::expr::{MAX_VALUE_DEPTH, is_too_deep};
 use crate::lang::Notation;
 use crate::service::ServiceError;
 
@@ -31,108 +32,111 @@ pub struct SourceText {
     pub notation: Option<Notation>,
 }
 
+/// What is made of the bytes of a body.
+trait FromBody: Sized {
+    /// What the document says of it.
+    fn meta() -> MetaRequest;
+
+    /// Puts the types that it is made of into the document.
+    fn describe(_registry: &mut Registry) {}
+
+    /// Reads it.
+    fn read(request: &Request, bytes: &[u8]) -> poem::Result<Self>;
+}
+
+/// Makes a type that is read from a body one that a handler can ask for.
+macro_rules! extractor {
+    ($name:ident $(<$inner:ident>)?) => {
+        impl<'a $(, $inner: Type + FromFields)?> ApiExtractor<'a> for $name $(<$inner>)? {
+            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+            type ParamType = ();
+            type ParamRawType = ();
+
+            fn register(registry: &mut Registry) {
+                Self::describe(registry);
+            }
+
+            fn request_meta() -> Option<MetaRequest> {
+                Some(Self::meta())
+            }
+
+            async fn from_request(
+                request: &'a Request,
+                body: &mut RequestBody,
+                _options: ExtractParamOptions<()>,
+            ) -> poem::Result<Self> {
+                let bytes = body.take()?.into_vec().await?;
+                Self::read(request, &bytes)
+            }
+        }
+    };
+}
+
+extractor!(Body<T>);
+extractor!(OptionalBody<T>);
+extractor!(AnyBody);
+extractor!(SourceText);
+
+impl<T: Type + FromFields> FromBody for Body<T> {
+    fn meta() -> MetaRequest {
+        json_meta::<T>(true)
+    }
+
+    fn describe(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn read(request: &Request, bytes: &[u8]) -> poem::Result<Self> {
+        parse(request, bytes).map(Self)
+    }
+}
+
+impl<T: Type + FromFields> FromBody for OptionalBody<T> {
+    fn meta() -> MetaRequest {
+        json_meta::<T>(false)
+    }
+
+    fn describe(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn read(request: &Request, bytes: &[u8]) -> poem::Result<Self> {
+        Ok(Self(if is_absent(bytes) { None } else { Some(parse(request, bytes)?) }))
+    }
+}
+
+impl FromBody for AnyBody {
+    fn meta() -> MetaRequest {
+        json_meta::<JsonDto>(false)
+    }
+
+    fn read(request: &Request, bytes: &[u8]) -> poem::Result<Self> {
+        Ok(Self(if is_absent(bytes) { serde_json::Value::Null } else { json(request, bytes)? }))
+    }
+}
+
+impl FromBody for SourceText {
+    fn meta() -> MetaRequest {
+        let text = |content_type| MetaMediaType { content_type, schema: String::schema_ref() };
+        let content = vec![text("text/plain"), text("application/toml")];
+        MetaRequest { description: Some("The text of a `.flow` or `.toml` file."), content, required: true }
+    }
+
+    fn read(request: &Request, bytes: &[u8]) -> poem::Result<Self> {
+        let notation = request.content_type().is_some_and(|kind| kind.contains("toml")).then_some(Notation::Toml);
+        // A byte-order mark is no part of the text, as in a file.
+        let text = utf8(bytes)?;
+        Ok(Self { text: text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(), notation })
+    }
+}
+
 fn json_meta<T: Type>(required: bool) -> MetaRequest {
     let content = vec![MetaMediaType { content_type: "application/json", schema: T::schema_ref() }];
     MetaRequest { description: None, content, required }
 }
 
-impl<'a, T: Type + FromFields> ApiExtractor<'a> for Body<T> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        T::register(registry);
-    }
-
-    fn request_meta() -> Option<MetaRequest> {
-        Some(json_meta::<T>(true))
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _options: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        let bytes = bytes_of(body).await?;
-        Ok(Self(parse(request, &bytes)?))
-    }
-}
-
-impl<'a, T: Type + FromFields> ApiExtractor<'a> for OptionalBody<T> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        T::register(registry);
-    }
-
-    fn request_meta() -> Option<MetaRequest> {
-        Some(json_meta::<T>(false))
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _options: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        let bytes = bytes_of(body).await?;
-        if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Self(None));
-        }
-        Ok(Self(Some(parse(request, &bytes)?)))
-    }
-}
-
-impl<'a> ApiExtractor<'a> for AnyBody {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn request_meta() -> Option<MetaRequest> {
-        Some(json_meta::<JsonDto>(false))
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _options: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        let bytes = bytes_of(body).await?;
-        if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Self(serde_json::Value::Null));
-        }
-        Ok(Self(json(request, &bytes)?))
-    }
-}
-
-impl<'a> ApiExtractor<'a> for SourceText {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn request_meta() -> Option<MetaRequest> {
-        let text = |content_type| MetaMediaType { content_type, schema: String::schema_ref() };
-        let content = vec![text("text/plain"), text("application/toml")];
-        Some(MetaRequest { description: Some("The text of a `.flow` or `.toml` file."), content, required: true })
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _options: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        let bytes = bytes_of(body).await?;
-        let notation = request.content_type().is_some_and(|kind| kind.contains("toml")).then_some(Notation::Toml);
-        // A byte-order mark is no part of the text, as in a file.
-        let text = utf8(&bytes)?;
-        Ok(Self { text: text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(), notation })
-    }
-}
-
-async fn bytes_of(body: &mut RequestBody) -> poem::Result<Vec<u8>> {
-    Ok(body.take()?.into_vec().await?)
+fn is_absent(bytes: &[u8]) -> bool {
+    bytes.iter().all(u8::is_ascii_whitespace)
 }
 
 fn parse<T: FromFields>(request: &Request, bytes: &[u8]) -> poem::Result<T> {
@@ -147,7 +151,15 @@ fn json(request: &Request, bytes: &[u8]) -> poem::Result<serde_json::Value> {
         return Err(Problem::unsupported_media_type(kind).into());
     }
     let text = utf8(bytes)?;
-    Ok(serde_json::from_str(text).map_err(|error| Problem::malformed(json_error(&error, text)))?)
+    let json = serde_json::from_str(text).map_err(|error| Problem::malformed(json_error(&error, text)))?;
+    if is_too_deep(&json) {
+        return Err(Problem::malformed(too_deep()).into());
+    }
+    Ok(json)
+}
+
+fn too_deep() -> String {
+    format!("the body nests deeper than {MAX_VALUE_DEPTH} levels")
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
@@ -167,7 +179,7 @@ fn json_error(error: &serde_json::Error, text: &str) -> String {
     let message = error.to_string();
     let what = message.split(" at line ").next().unwrap_or_default();
     match what {
-        "recursion limit exceeded" => format!("the body nests deeper than 127 levels: {place}"),
+        "recursion limit exceeded" => format!("{}: {place}", too_deep()),
         what => format!("the body is not JSON: {what}: {place}"),
     }
 }

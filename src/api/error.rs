@@ -256,7 +256,7 @@ impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Self {
         let detail = error.to_string();
         match error {
-            ServiceError::NotFound { help, .. } => Self { ..Self::new(Kind::NotFound, detail) }.maybe_help(help),
+            ServiceError::NotFound { help, .. } => Self::new(Kind::NotFound, detail).maybe_help(help),
             ServiceError::Conflict { help, .. } => Self::new(Kind::Conflict, detail).maybe_help(help),
             ServiceError::Illegal { allowed, .. } => {
                 let mut problem = Self::new(Kind::IllegalTransition, detail);

@@ -3,8 +3,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::expr::{Timestamp, nearest};
+use crate::expr::{Timestamp, nearest, path_under};
 use crate::service::FieldError;
+
+/// How many mistakes are told; a body of nothing but wrong fields is not worth more.
+const MAX_ERRORS: usize = 100;
 
 /// A body that is read field by field.
 pub trait FromFields: Sized {
@@ -38,7 +41,13 @@ impl Fields {
 
     /// Says that something is wrong.
     pub fn wrong(&mut self, name: &str, message: impl Into<String>) {
-        self.errors.push(FieldError::new(name, message));
+        self.keep(FieldError::new(name, message));
+    }
+
+    fn keep(&mut self, error: FieldError) {
+        if self.errors.len() < MAX_ERRORS {
+            self.errors.push(error);
+        }
     }
 
     /// The value as it is, null included; none where it is absent.
@@ -80,10 +89,10 @@ impl Fields {
         for (at, item) in items.into_iter().enumerate() {
             match Self::parse(item) {
                 Ok(item) => read.push(item),
-                Err(errors) => self.errors.extend(errors.into_iter().map(|error| {
-                    let below = if error.path.is_empty() { String::new() } else { format!(".{}", error.path) };
-                    FieldError::new(format!("{name}[{at}]{below}"), error.message)
-                })),
+                Err(errors) => errors.into_iter().for_each(|error| {
+                    let path = path_under(&format!("{name}[{at}]"), &error.path);
+                    self.keep(FieldError::new(path, error.message));
+                }),
             }
         }
         Some(read)
@@ -172,7 +181,7 @@ impl Fields {
     }
 
     fn refuse_unknown(&mut self) {
-        let unknown: Vec<String> = self.map.keys().cloned().collect();
+        let unknown: Vec<String> = self.map.keys().take(MAX_ERRORS).cloned().collect();
         for name in unknown {
             let way_out = match nearest(&name, self.known.iter().copied()) {
                 Some(close) => format!("did you mean `{close}`?"),

@@ -33,7 +33,7 @@ pub use duration::{duration_text, parse_duration};
 pub use eval::{Budget, EvalError, Scope, evaluate};
 pub use functions::{FUNCTION_GROUPS, Form, Function, Param, Shape, Signature, function, functions};
 pub use schema::{schema_from_type, type_from_schema};
-pub use size::MAX_VALUE_DEPTH;
+pub use size::{MAX_VALUE_DEPTH, is_too_deep};
 pub use span::Span;
 pub use text::{describe, num_text, type_name};
 pub use time::{Timestamp, parse_timestamp};

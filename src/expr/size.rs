@@ -23,6 +23,19 @@ impl Value {
     }
 }
 
+/// Whether JSON is nested deeper than [`MAX_VALUE_DEPTH`]: no value is made of that, since its row could not be read again.
+pub fn is_too_deep(json: &serde_json::Value) -> bool {
+    fn deeper(json: &serde_json::Value, left: usize) -> bool {
+        let inside = |json| deeper(json, left - 1);
+        match json {
+            serde_json::Value::Array(items) => left == 0 || items.iter().any(inside),
+            serde_json::Value::Object(entries) => left == 0 || entries.values().any(inside),
+            _ => false,
+        }
+    }
+    deeper(json, MAX_VALUE_DEPTH)
+}
+
 /// The rough size of a value, which must be within the limits.
 pub(super) fn check_result(value: &Value, max_bytes: usize) -> Result<usize, Fault> {
     let mut meter = Meter { left: max_bytes, too_deep: false };

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde_json::Value as Json;
 
 use crate::engine::{LogLevel, StepError};
+use crate::expr::{Value, is_too_deep};
 use crate::ids::{Attempt, ExecutionId, StepPath};
 
 use super::handler_log::{HandlerLog, HandlerLogs};
@@ -64,7 +65,8 @@ impl From<TaskError> for StepError {
             unknown: error.unknown,
             retry_after_ms,
             status: error.status,
-            details: error.details.map(|details| crate::expr::Value::from_json(*details)),
+            // What is too deep to be read again is left out.
+            details: error.details.filter(|details| !is_too_deep(details)).map(|details| Value::from_json(*details)),
             ..Self::fatal(&error.code, error.message)
         }
     }

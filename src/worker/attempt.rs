@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use tokio::time::Instant;
 
 use crate::engine::{LogEntry, StepError, code};
-use crate::expr::{Value, duration_text};
+use crate::expr::{MAX_VALUE_DEPTH, Value, duration_text, is_too_deep};
 use crate::service::ports::{Task, TaskOutcome};
 use crate::service::{Handlers, TaskContext};
 
@@ -77,11 +77,15 @@ fn panicked(panic: &(dyn Any + Send)) -> StepError {
 }
 
 fn bounded(output: Json, max: usize) -> Result<Value, StepError> {
-    if fits(&output, max) {
+    let message = if is_too_deep(&output) {
+        format!("the output is nested more than {MAX_VALUE_DEPTH} deep")
+    } else if !fits(&output, max) {
+        format!("the output is larger than {max} bytes")
+    } else {
         return Ok(Value::from_json(output));
-    }
+    };
     // The handler did its work.
-    Err(StepError { unknown: true, ..StepError::fatal(code::LIMIT, format!("the output is larger than {max} bytes")) })
+    Err(StepError { unknown: true, ..StepError::fatal(code::LIMIT, message) })
 }
 
 /// Whether the JSON of `output` is at most `max` bytes; stops counting past it.
