@@ -25,6 +25,7 @@ mod m0009_task_types;
 mod m0010_fused;
 mod m0011_lists;
 mod m0012_retention;
+mod m0013_live;
 
 /// The migration of a module, under the module's name.
 macro_rules! forward {
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             forward!(m0010_fused),
             forward!(m0011_lists),
             forward!(m0012_retention),
+            forward!(m0013_live),
         ]
     }
 }

@@ -122,7 +122,7 @@ pub(super) async fn recover(shared: Arc<Shared>, leases: Vec<Lease>) {
         let Some(last) = page.last().copied() else { break };
         after = Some(last);
         count += page.len();
-        load_page(&shared, page).await;
+        load_page(&shared, page.into_iter().map(|place| place.id).collect()).await;
     }
     shared.recoveries.forget(&leases);
     look_at_awaited(&shared).await;

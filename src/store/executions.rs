@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sea_orm::sea_query::Value as Cell;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Statement,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Statement,
 };
 use uuid::Uuid;
 
@@ -15,14 +15,19 @@ use crate::expr::Timestamp;
 use crate::ids::{Epoch, ExecutionId, PARTITIONS, PartitionId, StepPath};
 use crate::plan::{Plan, PlanHash};
 use crate::service::model::{Execution, History};
-use crate::service::ports::{Commit, Committed, DueTimer, ExecutionStore, StoreError, StoreResult};
+use crate::service::ports::{Commit, Committed, DueTimer, ExecutionCursor, ExecutionStore, StoreError, StoreResult};
 
 use super::bulk::{self, Kind, Shape};
-use super::{Database, commit, entity, row, steps};
+use super::{Database, commit, entity, lists, row, steps};
 
 /// What the partial indexes of live executions say, word for word: SQLite knows it again by its words alone, and neither
 /// database knows it with parameters in it.
 pub(super) const LIVE: &str = "status NOT IN ('completed', 'failed', 'cancelled')";
+
+/// The states of what lives, one by one: so the indexes by state find it.
+pub(super) fn live_states() -> impl Iterator<Item = ExecutionStatus> {
+    ExecutionStatus::ALL.into_iter().filter(|status| !status.is_terminal())
+}
 
 /// How many executions' rows are read by one statement.
 const HISTORIES: usize = 500;
@@ -60,17 +65,17 @@ impl ExecutionStore for Database {
     async fn executions_unfinished(
         &self,
         partitions: &[PartitionId],
-        after: Option<ExecutionId>,
+        after: Option<ExecutionCursor>,
         limit: usize,
-    ) -> StoreResult<Vec<ExecutionId>> {
-        let within = within("partition", partitions)?;
-        let after = after.map_or(Uuid::nil(), |after| after.0);
-        let sql = format!(
-            "SELECT id FROM workflow_executions
-             WHERE {LIVE} AND status <> 'pending' AND id > $1{within} ORDER BY id LIMIT $2"
-        );
-        let rows = self.rows(&sql, vec![after.into(), limit_of(limit).into()]).await?;
-        rows.iter().map(|row| Ok(ExecutionId(row.try_get("", "id")?))).collect()
+    ) -> StoreResult<Vec<ExecutionCursor>> {
+        let (created_at, id) = after.map_or((i64::MIN, Uuid::nil()), |after| (after.created_at.0, after.id.0));
+        let sql = unfinished(self.read.get_database_backend(), partitions)?;
+        let rows = self.rows(&sql, vec![created_at.into(), id.into(), limit_of(limit).into()]).await?;
+        let place = |row: &QueryResult| {
+            let created_at = Timestamp(row.try_get("", "created_at")?);
+            Ok(ExecutionCursor { created_at, id: ExecutionId(row.try_get("", "id")?) })
+        };
+        rows.iter().map(place).collect()
     }
 
     async fn histories(&self, ids: &[ExecutionId]) -> StoreResult<Vec<History>> {
@@ -150,6 +155,22 @@ fn together(executions: Vec<Execution>, steps: Vec<StepRow>, controls: Vec<Contr
         History { execution, steps, controls }
     };
     executions.into_iter().map(history).collect()
+}
+
+/// Merged from the first of each state, since executions are indexed by state and time.
+fn unfinished(backend: DbBackend, partitions: &[PartitionId]) -> StoreResult<String> {
+    let within = within("partition", partitions)?;
+    let executions = lists::indexed(backend, false);
+    let started = live_states().filter(|status| *status != ExecutionStatus::Pending);
+    let first = started.map(ExecutionStatus::as_str).map(|status| {
+        format!(
+            "SELECT * FROM (SELECT created_at, id FROM {executions}
+             WHERE status = '{status}' AND (created_at, id) > ($1, $2){within}
+             ORDER BY created_at, id LIMIT $3) AS {status}"
+        )
+    });
+    let first = first.collect::<Vec<_>>().join(" UNION ALL ");
+    Ok(format!("SELECT created_at, id FROM ({first}) AS unfinished ORDER BY created_at, id LIMIT $3"))
 }
 
 fn executions_due(partitions: &[PartitionId]) -> StoreResult<String> {

@@ -3,7 +3,6 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement,
 };
@@ -18,7 +17,7 @@ use crate::service::ports::{
 
 use super::database::only;
 use super::entity::{execution, log};
-use super::executions::LIVE;
+use super::executions::live_states;
 use super::{Database, row, steps};
 
 /// How many executions are asked about by one statement.
@@ -105,5 +104,6 @@ impl ExecutionReads for Database {
 
 /// The live executions of a workflow.
 pub(super) fn live_of(workflow: WorkflowId) -> Select<execution::Entity> {
-    execution::Entity::find().filter(execution::Column::WorkflowId.eq(workflow.0)).filter(Expr::cust(LIVE))
+    let is_live = execution::Column::Status.is_in(live_states().map(ExecutionStatus::as_str));
+    execution::Entity::find().filter(execution::Column::WorkflowId.eq(workflow.0)).filter(is_live)
 }

@@ -1,7 +1,7 @@
 //! A store in memory with the rules of the real one: epochs, idempotent starts, rows that guard themselves by `seq`. It can
 //! fail a commit before or after it was applied, and it keeps what the real one must never let happen.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -17,9 +17,9 @@ use stepwell::plan::{Plan, PlanHash};
 use stepwell::service::inbox::{Grant, MessageId};
 use stepwell::service::model::{Execution, History, Version, Workflow};
 use stepwell::service::ports::{
-    AttemptKey, Commit, Committed, DueTimer, Ended, EndedFilter, ExecutionFilter, ExecutionReads, ExecutionStore,
-    LimitStore, LogFilter, Page, Removal, Removed, RetentionStore, SlotGroup, Slots, StepFilter, StoreError,
-    StoreResult, StoredLog,
+    AttemptKey, Commit, Committed, DueTimer, Ended, EndedFilter, ExecutionCursor, ExecutionFilter, ExecutionReads,
+    ExecutionStore, LimitStore, LogFilter, Page, Removal, Removed, RetentionStore, SlotGroup, Slots, StepFilter,
+    StoreError, StoreResult, StoredLog,
 };
 use stepwell::service::rate::{RateTaken, RateWindow};
 use stepwell::service::waits::{Delivery, SentEvent};
@@ -352,18 +352,21 @@ impl ExecutionStore for MemoryStore {
     async fn executions_unfinished(
         &self,
         partitions: &[PartitionId],
-        after: Option<ExecutionId>,
+        after: Option<ExecutionCursor>,
         limit: usize,
-    ) -> StoreResult<Vec<ExecutionId>> {
+    ) -> StoreResult<Vec<ExecutionCursor>> {
         self.pause().await;
         self.check_away()?;
         let unfinished = |execution: &&Execution| {
             !execution.status.is_terminal()
                 && execution.status != ExecutionStatus::Pending
-                && after.is_none_or(|after| execution.id > after)
                 && partitions.contains(&execution.id.partition())
         };
-        Ok(self.rows().executions.values().filter(unfinished).map(|execution| execution.id).take(limit).collect())
+        let rows = self.rows();
+        let there = rows.executions.values().filter(unfinished);
+        let place = |execution: &Execution| ExecutionCursor { created_at: execution.created_at, id: execution.id };
+        let places: BTreeSet<_> = there.map(place).filter(|place| after.is_none_or(|after| *place > after)).collect();
+        Ok(places.into_iter().take(limit).collect())
     }
 
     async fn histories(&self, ids: &[ExecutionId]) -> StoreResult<Vec<History>> {

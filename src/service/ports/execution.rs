@@ -12,7 +12,7 @@ use crate::service::inbox::{Grant, Settled};
 use crate::service::model::{Execution, History};
 use crate::service::waits::Delivery;
 
-use super::StoreResult;
+use super::{ExecutionCursor, StoreResult};
 
 /// A commit: the rows of everything that happened while the last commit was under way. One transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -73,13 +73,13 @@ pub trait ExecutionStore: Send + Sync + 'static {
     /// Writes a commit, all of it or none, but for what `Committed` says was left out.
     async fn commit(&self, commit: &Commit) -> StoreResult<Committed>;
 
-    /// The ids of executions in these partitions that have not ended and were started, in order of id, after `after`.
+    /// Executions in these partitions that have not ended and were started, in the order they were recorded, after `after`.
     async fn executions_unfinished(
         &self,
         partitions: &[PartitionId],
-        after: Option<ExecutionId>,
+        after: Option<ExecutionCursor>,
         limit: usize,
-    ) -> StoreResult<Vec<ExecutionId>>;
+    ) -> StoreResult<Vec<ExecutionCursor>>;
 
     /// The rows of these executions. Those that are not there are left out.
     async fn histories(&self, ids: &[ExecutionId]) -> StoreResult<Vec<History>>;
