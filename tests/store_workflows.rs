@@ -91,6 +91,7 @@ fn plan(name: &str) -> Plan {
         concurrency: None,
         undo_never: false,
         keep_ms: None,
+        task_outputs: Default::default(),
         nodes: vec![
             node("body", None, NodeKind::Block { children: vec![NodeId(1)] }),
             node("a", Some(NodeId(0)), NodeKind::Step(Box::new(step))),

@@ -98,7 +98,7 @@ fn filled_in(declared: Option<&Type>, form: Value) -> Result<Value, Refusal> {
     let form = if form == Value::Null { Value::object::<&str>([]) } else { form };
     match declared {
         Some(declared) => {
-            declared.admit(form).map_err(|misfits| Refusal::BadForm(super::step::misfit("form", &misfits).message))
+            declared.admit(form).map_err(|misfits| Refusal::BadForm(super::output::misfit("form", misfits).message))
         }
         None if form == Value::object::<&str>([]) => Ok(form),
         None => Err(Refusal::BadForm("this `approve` asks for no form".to_owned())),

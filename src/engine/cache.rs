@@ -11,13 +11,17 @@ use super::state::FrameKind;
 use super::{CacheKey, CacheWrite, StepError};
 
 impl Machine<'_> {
-    /// The key of a step's output: a hash over the workflow, the step and the value of its `cache key`, so that two steps
-    /// never serve each other, whatever their keys are.
+    /// The key of a step's output: a hash over the workflow, the step, the value of its `cache key` and the type that the
+    /// output must fit. So two steps never serve each other, whatever their keys are, and neither do two versions of one of
+    /// which the other could not take what was kept.
     pub(super) fn cache_key(&self, place: Place, step: &StepNode) -> Result<Option<CacheKey>, StepError> {
         let Some(policy) = &step.rarely.cache else { return Ok(None) };
         let value = self.evaluate(place, &policy.key)?;
+        let wanted = self.plan.wanted_output(place.node).map(|wanted| wanted.ty());
+        let wanted = wanted.and_then(|ty| serde_json::to_string(ty).ok());
         let mut hash = Sha256::new();
-        for part in [&*self.plan.workflow, &*step.name, &canonical_json(&value)] {
+        let named = [&*self.plan.workflow, &*step.name, &canonical_json(&value)];
+        for part in named.into_iter().chain(wanted.as_deref()) {
             hash.update(part.len().to_le_bytes());
             hash.update(part.as_bytes());
         }

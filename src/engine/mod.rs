@@ -21,6 +21,7 @@ mod items;
 mod loss;
 mod machine;
 mod mailbox;
+mod output;
 mod parallel;
 mod pause;
 mod protect;
@@ -46,6 +47,7 @@ pub use event::{Event, Outcome, Refusal};
 pub use fused::{FusedSteps, Fusion, fuse};
 pub use items::{MAX_FAN_OUT, MAX_LIST_BYTES};
 pub use mailbox::{MAX_KEPT_BYTES, MAX_KEPT_SIGNALS};
+pub use output::{OutputMisfit, output_misfit};
 pub use replay::{ReplayError, replay};
 pub use retry::MAX_CRASHES;
 pub use row::{

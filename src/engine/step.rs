@@ -179,7 +179,7 @@ impl Machine<'_> {
                 builtin::run(self.names(place.scope), step, data)
             }
         };
-        match done.and_then(|done| admit(step, done.output.clone()).map(|output| builtin::Done { output, ..done })) {
+        match done.and_then(|done| self.admitted(place, done)) {
             Ok(done) => {
                 if let Some((level, message, details)) = done.log {
                     let at = self.now;
@@ -190,6 +190,11 @@ impl Machine<'_> {
             }
             Err(error) => self.fail_row(place, attempt, None, error),
         }
+    }
+
+    fn admitted(&self, place: Place, done: builtin::Done) -> Result<builtin::Done, StepError> {
+        let output = self.admit_output_of(place, done.output)?;
+        Ok(builtin::Done { output, ..done })
     }
 
     /// The step's frame and place, where it is at this attempt with a worker or a child.
@@ -209,7 +214,8 @@ impl Machine<'_> {
         self.effects.logs.extend(outcome.logs);
         let started_at = outcome.started_at;
         // An output that does not fit is one of a step that had its effect all the same.
-        let admitted = |output| admit(step, output).map_err(|error| StepError { unknown: true, ..error });
+        let admitted =
+            |output| self.admit_output_of(place, output).map_err(|error| StepError { unknown: true, ..error });
         let result = outcome.result.map_err(without_engine_codes).and_then(admitted);
         match result {
             Ok(output) => self.complete_step(place, step, &outcome.path, started_at, output),
@@ -396,33 +402,6 @@ fn child_config(child: &ChildStart) -> Value {
 fn step_timeout(step: &StepNode) -> String {
     let micros = i64::try_from(step.timeout_ms).unwrap_or(i64::MAX).saturating_mul(1_000);
     crate::expr::duration_text(micros)
-}
-
-/// The output, where it fits what the step declares. Of an `http_request` that is its `body`, which may hold more.
-fn admit(step: &StepNode, output: Value) -> Result<Value, StepError> {
-    let Some(declared) = &step.output else { return Ok(output) };
-    if &*step.task_type != "http_request" {
-        return declared.admit(output).map_err(|misfits| misfit("output", &misfits));
-    }
-    let Value::Map(map) = &output else { return Ok(output) };
-    let body = map.get("body").cloned().unwrap_or_default();
-    let body = declared.opened().admit(body).map_err(|misfits| misfit("body", &misfits))?;
-    let mut admitted = (**map).clone();
-    admitted.insert("body".into(), body);
-    Ok(Value::map(admitted))
-}
-
-/// The error of a value that does not fit its declared type: every misfit with its path.
-pub(super) fn misfit(root: &str, misfits: &[crate::expr::Mismatch]) -> StepError {
-    let told: Vec<_> = misfits
-        .iter()
-        .map(|misfit| match &*misfit.path {
-            "" => format!("`{root}`: {}", misfit.message),
-            path if path.starts_with('[') => format!("`{root}{path}`: {}", misfit.message),
-            path => format!("`{root}.{path}`: {}", misfit.message),
-        })
-        .collect();
-    StepError::fatal(code::TYPE, format!("the value does not fit the declared type: {}", told.join("; ")))
 }
 
 /// A handler's error may not pass for one that recovery tells apart by its code.

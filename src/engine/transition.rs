@@ -265,7 +265,7 @@ impl Machine<'_> {
     /// The output, where it fits the declared type.
     pub(super) fn admit_output(&self, output: Value) -> Result<Value, StepError> {
         match &self.plan.output {
-            Some(declared) => declared.admit(output).map_err(|misfits| super::step::misfit("output", &misfits)),
+            Some(declared) => declared.admit(output).map_err(|misfits| super::output::misfit("output", misfits)),
             None => Ok(output),
         }
     }

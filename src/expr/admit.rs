@@ -10,6 +10,9 @@ use super::{FieldType, Map, ObjectType, Type, Value, ops, parse_duration, parse_
 /// How many misfits are listed; a list of a million wrong items is not worth more.
 const MAX_MISMATCHES: usize = 100;
 
+/// How much is shown of a type or a key, in characters.
+const MAX_SHOWN: usize = 200;
+
 /// A place in a value that does not fit its type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
@@ -132,7 +135,7 @@ impl Border {
                 map.insert(field.name.clone(), Value::Null);
             }
             None if field.required => {
-                let message = format!("missing: expected `{}`", field.ty);
+                let message = format!("missing: expected `{}`", shown(&field.ty));
                 self.within(Part::Field(field.name.clone()), |border| border.note(message));
             }
             None => {}
@@ -170,7 +173,7 @@ impl Border {
             (Type::Timestamp, Value::Str(_)) => " such as `2030-01-31T12:00:00Z`",
             _ => "",
         };
-        self.note(format!("expected `{ty}`{example}, found {}", describe(value)));
+        self.note(format!("expected `{}`{example}, found {}", shown(ty), describe(value)));
         Value::Null
     }
 
@@ -194,14 +197,29 @@ fn path_text(parts: &[Part]) -> String {
     for part in parts {
         match part {
             Part::Item(at) => path.push_str(&format!("[{at}]")),
-            Part::Field(name) if is_plain(name) => {
+            Part::Field(name) if is_plain(name) && name.len() <= MAX_SHOWN => {
                 path.push_str(if path.is_empty() { "" } else { "." });
                 path.push_str(name);
             }
-            Part::Field(name) => path.push_str(&format!("[{name:?}]")),
+            Part::Field(name) => path.push_str(&format!("[{:?}]", cut(name))),
         }
     }
     path
+}
+
+/// A type in a message: what describes a large object does not help to find what is wrong with it.
+fn shown(ty: &Type) -> String {
+    cut(&ty.to_string())
+}
+
+/// Text of a value or a type, short enough for a message.
+fn cut(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut shown: String = chars.by_ref().take(MAX_SHOWN).collect();
+    if chars.next().is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 fn is_plain(name: &str) -> bool {

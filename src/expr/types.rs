@@ -71,14 +71,32 @@ impl ObjectType {
 impl Type {
     /// This type with every object in it open: what another system answers may grow fields that nobody here asked for.
     pub fn opened(&self) -> Self {
+        self.with_objects(&|object| object.open = true)
+    }
+
+    /// This type without what its fields are for.
+    #[must_use]
+    pub fn undocumented(&self) -> Self {
+        self.with_objects(&|object| {
+            for field in &mut object.fields {
+                field.doc = None;
+            }
+        })
+    }
+
+    /// This type with every object in it changed.
+    fn with_objects(&self, change: &impl Fn(&mut ObjectType)) -> Self {
         match self {
-            Self::List(item) => Self::List(Box::new(item.opened())),
-            Self::Map(value) => Self::Map(Box::new(value.opened())),
-            Self::Union(members) => Self::Union(members.iter().map(Self::opened).collect()),
+            Self::List(item) => Self::List(Box::new(item.with_objects(change))),
+            Self::Map(value) => Self::Map(Box::new(value.with_objects(change))),
+            Self::Union(members) => Self::Union(members.iter().map(|member| member.with_objects(change)).collect()),
             Self::Object(object) => {
-                let fields = object.fields.iter();
-                let fields = fields.map(|field| FieldType { ty: field.ty.opened(), ..field.clone() }).collect();
-                Self::Object(ObjectType { fields, open: true })
+                let mut object = object.clone();
+                for field in &mut object.fields {
+                    field.ty = field.ty.with_objects(change);
+                }
+                change(&mut object);
+                Self::Object(object)
             }
             other => other.clone(),
         }

@@ -73,6 +73,10 @@ pub struct Plan {
     /// How long events wait for it, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_ms: Option<u64>,
+    /// What the task types of its steps give, as the checker knew them: the type of the output of a step that declares none.
+    /// Said once, however many steps are of a type. A plan of before it was kept has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub task_outputs: BTreeMap<Arc<str>, Type>,
     /// The nodes; a parent comes before its children.
     pub nodes: Vec<Node>,
     /// The body: a block.
@@ -90,6 +94,26 @@ pub struct InputField {
     pub default: Option<Expr>,
     /// Where it was declared.
     pub span: Span,
+}
+
+/// What an output must fit, and who says so.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum WantedOutput<'a> {
+    /// The step declares it.
+    Declared(&'a Type),
+    /// The step, an `http_request`, declares it of its `body`.
+    Body(&'a Type),
+    /// The task type, as the checker knew it.
+    OfTaskType(&'a Type),
+}
+
+impl<'a> WantedOutput<'a> {
+    /// The type.
+    pub fn ty(self) -> &'a Type {
+        match self {
+            Self::Declared(ty) | Self::Body(ty) | Self::OfTaskType(ty) => ty,
+        }
+    }
 }
 
 /// The content hash of a plan: SHA-256 in hexadecimal.
@@ -119,6 +143,20 @@ impl Plan {
     /// Whether a node is what undoes a step: it stands below that step.
     pub fn is_undo(&self, node: &Node) -> bool {
         node.parent.is_some_and(|parent| matches!(self.node(parent).kind, NodeKind::Step(_)))
+    }
+
+    /// What the output of a step must fit when it arrives: the type that the step declares (of an `http_request` that of its
+    /// `body`), or else what its task type was known to give. None where nothing is known, and for what undoes a step:
+    /// nothing reads that.
+    pub fn wanted_output(&self, node: NodeId) -> Option<WantedOutput<'_>> {
+        let node = self.node(node);
+        let NodeKind::Step(step) = &node.kind else { return None };
+        match &step.output {
+            Some(body) if &*step.task_type == "http_request" => Some(WantedOutput::Body(body)),
+            Some(declared) => Some(WantedOutput::Declared(declared)),
+            None if self.is_undo(node) => None,
+            None => self.task_outputs.get(&step.task_type).map(WantedOutput::OfTaskType),
+        }
     }
 
     /// Whether a node is entered with names of its own: the body of a loop, the block of a `catch`, and what undoes a step.

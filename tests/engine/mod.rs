@@ -7,6 +7,7 @@ mod flow;
 mod fused;
 mod keep_going;
 mod lifecycle;
+mod outputs;
 mod pauses;
 mod protect;
 mod race;

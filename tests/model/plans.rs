@@ -41,6 +41,7 @@ pub fn plan_of(workflow: &Workflow, names: &[String]) -> Plan {
         concurrency: None,
         undo_never: false,
         keep_ms: None,
+        task_outputs: Default::default(),
         nodes: building.nodes,
         root,
     }

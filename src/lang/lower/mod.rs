@@ -15,8 +15,8 @@ mod step;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::expr::{Expr, Value};
-use crate::plan::{InputField, Node, NodeId, NodeKind, PLAN_FORMAT, Plan, RetryPolicy, TaskTypes};
+use crate::expr::{Expr, Type, Value};
+use crate::plan::{Action, InputField, Node, NodeId, NodeKind, PLAN_FORMAT, Plan, RetryPolicy, TaskTypes};
 
 use super::ast::{Field, PolicyKind, Workflow};
 use super::constant::{constant_text, constant_value, duration_ms};
@@ -36,7 +36,7 @@ pub fn lower(workflow: &Workflow, task_types: &TaskTypes) -> Plan {
         retry: policy::default_retry(&workflow.policies),
     };
     let root = lowering.block(Arc::from("root"), None, &workflow.body, workflow.span);
-    Plan {
+    let mut plan = Plan {
         format: PLAN_FORMAT,
         workflow: workflow.name.value.clone(),
         description: attribute(workflow, "description").and_then(constant_text),
@@ -57,9 +57,28 @@ pub fn lower(workflow: &Workflow, task_types: &TaskTypes) -> Plan {
             PolicyKind::Keep(duration) => duration_ms(duration),
             _ => None,
         }),
+        task_outputs: BTreeMap::new(),
         nodes: lowering.nodes,
         root,
+    };
+    plan.task_outputs = task_outputs(&plan, task_types);
+    plan
+}
+
+/// What the task types of the steps give that declare nothing themselves, where it is known and others carry them out.
+fn task_outputs(plan: &Plan, task_types: &TaskTypes) -> BTreeMap<Arc<str>, Type> {
+    let mut outputs = BTreeMap::new();
+    for (_, step) in plan.steps() {
+        let by_others = matches!(step.action, Action::Task { .. }) && &*step.task_type != "http_request";
+        if !by_others || step.output.is_some() || outputs.contains_key(&step.task_type) {
+            continue;
+        }
+        let known = task_types.get(&step.task_type).map(|known| &known.output);
+        if let Some(output) = known.filter(|output| **output != Type::Any) {
+            outputs.insert(step.task_type.clone(), output.undocumented());
+        }
     }
+    outputs
 }
 
 /// The work so far.
