@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use stepwell::ids::WorkflowId;
 use stepwell::lang::Notation;
-use stepwell::service::model::{Origin, Version};
+use stepwell::service::model::{Origin, Version, WorkflowStatus};
 use stepwell::service::ports::{NewVersion, WorkflowStore};
 use stepwell::store::{Database, Options};
 use uuid::Uuid;
@@ -41,7 +41,7 @@ async fn server() -> (Server, tempfile::TempDir) {
             created_at: stepwell::expr::Timestamp(1),
         };
         let fresh_id = WorkflowId(Uuid::from_u128(n as u128 + 1));
-        let new = NewVersion { fresh_id, version, file: None, from_draft: false };
+        let new = NewVersion { fresh_id, version, status: WorkflowStatus::Active, file: None, from_draft: false };
         store.version_publish(&[new]).await.unwrap();
     }
     (Server::over(store, None, Map::new()).await, folder)

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stepwell::config::Config;
+use stepwell::service::{TaskContext, TaskError, TaskHandler};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_of_ones_own_runs_the_steps_of_its_task_type() {
@@ -30,5 +31,53 @@ async fn a_handler_of_ones_own_runs_the_steps_of_its_task_type() {
     let empty = ended(json!([])).await;
     assert_eq!(empty["status"], "failed");
     assert!(empty["error_message"].as_str().unwrap().contains("an invoice needs an item"), "{empty}");
+    server.stop().await;
+}
+
+/// Says that it gives an `int`, and gives what it was given.
+struct Liar;
+
+#[async_trait::async_trait]
+impl TaskHandler for Liar {
+    fn task_type(&self) -> &str {
+        "numbers.next"
+    }
+
+    fn config_schema(&self) -> Value {
+        json!({ "type": "object", "properties": { "value": true } })
+    }
+
+    fn output_schema(&self) -> Value {
+        json!({ "type": "integer" })
+    }
+
+    async fn execute(&self, _: &TaskContext, config: Value) -> Result<Value, TaskError> {
+        Ok(config["value"].clone())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_handler_gives_is_held_against_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config { listen: ([127, 0, 0, 1], 0).into(), drain: Duration::from_secs(5), ..Config::default() };
+    config.workflows = folder.path().to_owned();
+    config.database.url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let text = "workflow next {\n  input n: any\n  step next: numbers.next { value = input.n }\n  return next + 1\n}\n";
+    std::fs::write(folder.path().join("next.flow"), text).unwrap();
+    let server = stepwell::Server::new(config).handler(Liar).start().await.unwrap();
+    let api = format!("http://{}/api/v1", server.address());
+    let client = reqwest::Client::new();
+    for (given, status, output, code) in
+        [(json!(1.0), "completed", json!(2), Value::Null), (json!("1"), "failed", Value::Null, json!("TYPE"))]
+    {
+        let start = json!({ "workflow": "next", "input_data": { "n": given } });
+        let started: Value =
+            client.post(format!("{api}/executions")).json(&start).send().await.unwrap().json().await.unwrap();
+        let id = started["id"].as_str().unwrap();
+        let ended = client.get(format!("{api}/executions/{id}?wait=30s")).send().await.unwrap();
+        let ended = ended.json::<Value>().await.unwrap();
+        assert_eq!((&ended["status"], &ended["output_data"]), (&json!(status), &output), "{ended}");
+        assert_eq!(ended["error_details"]["code"], code, "{ended}");
+    }
     server.stop().await;
 }

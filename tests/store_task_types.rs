@@ -24,6 +24,8 @@ async fn a_type_comes_back_as_it_was_and_keeps_when_it_was_first_registered() {
         let store = &fresh.database;
         assert_eq!(store.task_type_save(&registered("geo.lookup", 5), 10).await.unwrap(), Some(true));
         assert_eq!(store.task_type_find("geo.lookup").await.unwrap(), Some(registered("geo.lookup", 5)));
+        assert_eq!(store.task_type_save(&registered("geo.lookup", 7), 10).await.unwrap(), Some(false));
+        assert_eq!(store.task_type_stamp().await.unwrap().changed_at, Some(Timestamp(5)), "nothing has changed");
         let mut again = registered("geo.lookup", 9);
         again.definition.queue = None;
         assert_eq!(store.task_type_save(&again, 10).await.unwrap(), Some(false));

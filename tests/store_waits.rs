@@ -6,7 +6,7 @@ use stepwell::engine::{ExecutionStatus, StepRow, StepStatus};
 use stepwell::expr::{Timestamp, Value};
 use stepwell::ids::WorkflowId;
 use stepwell::lang::Notation;
-use stepwell::service::model::{Execution, Origin, Version};
+use stepwell::service::model::{Execution, Origin, Version, WorkflowStatus};
 use stepwell::service::ports::{Commit, ExecutionStore, NewVersion, StoreError, WorkflowStore};
 use stepwell::service::waits::{ApprovalFilter, Delivery, KeptFilter, SentEvent, WaitCursor, WaitStore};
 use uuid::Uuid;
@@ -130,7 +130,8 @@ async fn open_waits_come_oldest_first_with_how_long_events_are_kept_for_them() {
             origin: Origin::Upload,
             created_at: Timestamp(1),
         };
-        let new = NewVersion { fresh_id: workflow(), version, file: None, from_draft: false };
+        let new =
+            NewVersion { fresh_id: workflow(), version, status: WorkflowStatus::Active, file: None, from_draft: false };
         store.version_publish(&[new]).await.unwrap();
         assert_eq!(store.event_keep("news").await.unwrap(), Some(7_200_000));
         assert_eq!(store.event_keep("nothing").await.unwrap(), None);

@@ -114,7 +114,13 @@ fn new_version(fresh: u128, name: &str) -> NewVersion {
         created_at: Timestamp(100),
     };
     let file = Some("a.flow".to_owned());
-    NewVersion { fresh_id: WorkflowId(Uuid::from_u128(fresh)), version, file, from_draft: false }
+    NewVersion {
+        fresh_id: WorkflowId(Uuid::from_u128(fresh)),
+        version,
+        status: WorkflowStatus::Active,
+        file,
+        from_draft: false,
+    }
 }
 
 async fn publish(fresh: &Fresh, new: NewVersion) -> (Workflow, Version) {

@@ -338,3 +338,33 @@ async fn a_file_whose_task_type_is_registered_later_is_applied_then() {
     watched.until_state("look.toml", SourceState::Applied).await;
     assert!(watched.active("look").await);
 }
+
+#[tokio::test]
+async fn another_definition_of_a_task_type_is_another_version_and_one_that_does_not_fit_leaves_the_last() {
+    let text = "workflow look {\n  step place: geo.lookup { ip = \"192.0.2.7\" }\n  return place.country\n}\n";
+    let mut watched = Watched::with(&[("look.flow", text), ("other.toml", &source("other", "1"))]).await;
+    let service = watched.core.service().clone();
+    let register = async |field: &str, ty: &str| {
+        let output_schema = serde_json::json!({
+            "type": "object", "properties": { field: { "type": ty } }, "required": [field], "additionalProperties": false,
+        });
+        let definition = TypeDefinition { config_schema: true.into(), output_schema, ..TypeDefinition::default() };
+        service.task_type_register("geo.lookup".to_owned(), definition).await.unwrap();
+    };
+    register("country", "string").await;
+    watched.until_version("look.flow", 1).await;
+    register("country", "integer").await;
+    watched.until_version("look.flow", 2).await;
+    // One that somebody deactivated stays so.
+    service.workflow_deactivate("look").await.unwrap();
+    register("country", "boolean").await;
+    watched.until_version("look.flow", 3).await;
+    assert!(!watched.active("look").await);
+    service.workflow_activate("look").await.unwrap();
+    register("land", "string").await;
+    watched.until_state("look.flow", SourceState::Failed).await;
+    let (status, version, ..) = watched.workflow("look").await.unwrap();
+    assert_eq!((status, version), (WorkflowStatus::Active, 3));
+    // What does not use it is as it was.
+    watched.until_version("other.toml", 1).await;
+}

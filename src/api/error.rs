@@ -89,6 +89,7 @@ enum Kind {
     UnsupportedMediaType,
     Misdirected,
     Invalid,
+    OutputMisfit,
     DoesNotCompile,
     Internal,
     Unavailable,
@@ -115,6 +116,9 @@ impl Kind {
             }
             Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "misdirected", "The request is for another host"),
             Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Fields of the request are wrong"),
+            Self::OutputMisfit => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "output-misfit", "The output does not fit its type")
+            }
             Self::DoesNotCompile => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "does-not-compile", "The source does not compile")
             }
@@ -268,6 +272,11 @@ impl From<ServiceError> for Problem {
                 problem.dto.errors = errors.into_iter().map(FieldProblem::from).collect();
                 problem
             }
+            ServiceError::Misfit { errors, help, .. } => {
+                let mut problem = Self::new(Kind::OutputMisfit, detail).help(help);
+                problem.dto.errors = errors.into_iter().map(FieldProblem::from).collect();
+                problem
+            }
             ServiceError::Diagnostics { source, generated, diagnostics } => {
                 let mut problem = Self::new(Kind::DoesNotCompile, detail);
                 problem.dto.source = generated.then(|| source.text.to_string());
@@ -347,7 +356,9 @@ fn described(status: u16) -> &'static str {
         413 => "The body, or the input in it, is larger than it may be.",
         415 => "The content type is not understood.",
         421 => "This server does not answer for that host.",
-        422 => "Fields are wrong, each named; or the source does not compile, with its diagnostics.",
+        422 => {
+            "Fields are wrong, each named; the source does not compile, with its diagnostics; or an output does not fit its type."
+        }
         429 => "Too much at once: try again after `Retry-After`.",
         503 => "Not now: try again after `Retry-After`.",
         _ => "The server made a mistake.",

@@ -42,7 +42,7 @@ impl SourcesApi {
     /// Publish a source
     ///
     /// The body is the text of a `.flow` or `.toml` file. Each workflow in it gets a new version, active at once, unless the
-    /// active one has this text already; all of them, or none. This is what a pipeline calls:
+    /// active one has this text already and what is known of its task types is the same; all of them, or none. This is what a pipeline calls:
     /// `curl -T order-processing.flow http://localhost:8080/api/v1/workflows/source`
     #[oai(path = "/api/v1/workflows/source", method = "put", operation_id = "source_publish", tag = "Tag::Sources")]
     async fn publish(

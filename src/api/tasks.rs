@@ -37,7 +37,7 @@ struct Results {
 struct Outcome {
     /// The task's id.
     id: String,
-    /// Why it was not taken; null where it was.
+    /// Why it was not taken, or what the attempt failed by; null where all is well.
     problem: Option<ProblemDto>,
 }
 
@@ -56,7 +56,8 @@ impl Tasks {
 
     /// Complete several tasks
     ///
-    /// At most 100. Each is taken or not by itself: 200 says nothing of any of them, its `problem` does.
+    /// At most 100. Each is taken or not by itself: 200 says nothing of any of them, its `problem` does, as the answer to one
+    /// completion would.
     #[oai(path = "/complete", method = "post", operation_id = "task_complete_many")]
     async fn complete_many(&self, body: Body<CompletionBatchDto>) -> Result<Json<Results>, TaskFailure> {
         let tasks = body.0.tasks;
@@ -87,7 +88,9 @@ impl Tasks {
 
     /// Complete a task
     ///
-    /// 409 (`lease-lost`) where its lease has lapsed or its attempt is over: nothing has changed.
+    /// 409 (`lease-lost`) where its lease has lapsed or its attempt is over: nothing has changed. 422 (`output-misfit`) where
+    /// the output does not fit what the task type was known to give when the workflow was published, or what the step declares,
+    /// and 413 where it is too large: the attempt has failed by it, with `TYPE` or `LIMIT`.
     #[oai(path = "/:id/complete", method = "post", operation_id = "task_complete")]
     async fn complete(
         &self,

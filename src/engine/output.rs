@@ -70,7 +70,9 @@ fn unfit(plan: &Plan, node: NodeId, places: Vec<Mismatch>) -> OutputMisfit {
     };
     let (message, help) = match plan.wanted_output(node) {
         Some(WantedOutput::OfTaskType(_)) => (
-            format!("the output of {step} does not fit what its task type gave when this version was published"),
+            format!(
+                "the output of {step} does not fit what its task type was known to give when this version was published"
+            ),
             "let the worker give what the type says; or correct the type, by the `output_schema` that it is registered with \
              or the `task` in the source, and publish the workflow again",
         ),

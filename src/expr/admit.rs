@@ -144,6 +144,11 @@ impl Border {
 
     /// The first member that takes the value as it is, or else the first that makes something of it.
     fn union(&mut self, ty: &Type, members: &[Type], value: Value) -> Value {
+        if let Value::Str(text) = &value
+            && members.iter().any(|member| matches!(member, Type::Literal(word) if word == text))
+        {
+            return value;
+        }
         // Where one member alone can take a list or an object it is not tried: a trial at each level of a nested type would
         // double the work with each.
         if let Some(only) = only_for(members, &value) {
@@ -151,7 +156,7 @@ impl Border {
         }
         let rounds: &[bool] = if self.coerce { &[false, true] } else { &[false] };
         for coerce in rounds {
-            for member in members {
+            for member in members.iter().filter(|member| !matches!(member, Type::Literal(_))) {
                 let mut trial = Border { found: Vec::new(), path: Vec::new(), coerce: *coerce };
                 let admitted = trial.admit(member, value.clone());
                 if trial.found.is_empty() {

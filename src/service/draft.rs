@@ -8,7 +8,7 @@ use crate::plan::TaskTypes;
 
 use super::error::{FieldError, ServiceError, ServiceResult};
 use super::flat::flat_text;
-use super::model::{DraftStep, Origin, Version, Workflow};
+use super::model::{DraftStep, Origin, Version, Workflow, WorkflowStatus};
 use super::parts::Service;
 use super::ports::{NewVersion, StoreError};
 use super::source::source_hash;
@@ -170,7 +170,8 @@ impl Service {
             origin: Origin::Api,
             created_at: self.clock.now(),
         };
-        let new = NewVersion { fresh_id: workflow.id, version, file: None, from_draft: true };
+        let new =
+            NewVersion { fresh_id: workflow.id, version, status: WorkflowStatus::Active, file: None, from_draft: true };
         let published = self.store.version_publish(&[new]).await?.into_iter().next();
         let Some((workflow, _)) = published else {
             return Err(ServiceError::Internal { message: "the store published nothing".to_owned() });

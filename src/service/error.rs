@@ -72,6 +72,15 @@ pub enum ServiceError {
         /// What is wrong with it.
         diagnostics: Vec<Diagnostic>,
     },
+    /// What a step gave does not fit its type: the attempt has failed.
+    Misfit {
+        /// Whose output does not fit what.
+        message: String,
+        /// Each place that does not fit.
+        errors: Vec<FieldError>,
+        /// The way out.
+        help: String,
+    },
     /// Something is larger than it may be.
     Limit {
         /// What, how large it is, and how large it may be.
@@ -141,6 +150,7 @@ impl fmt::Display for ServiceError {
             Self::Conflict { message, .. }
             | Self::Illegal { message, .. }
             | Self::Limit { message }
+            | Self::Misfit { message, .. }
             | Self::Lost { message }
             | Self::Busy { message, .. }
             | Self::Unavailable { message, .. }

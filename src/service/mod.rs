@@ -16,6 +16,7 @@ mod health;
 pub mod inbox;
 mod leased;
 pub mod model;
+mod output;
 mod parts;
 mod plans;
 pub mod ports;

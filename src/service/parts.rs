@@ -12,7 +12,7 @@ use crate::plan::TaskTypes;
 use super::error::{ServiceError, ServiceResult};
 use super::leased::Leased;
 use super::model::Workflow;
-use super::plans::Plans;
+use super::plans::{Pinned, Plans};
 use super::ports::{Clock, Dispatcher, Entropy, Runtime, Store, TaskLeases};
 use super::sources::Sources;
 
@@ -77,6 +77,7 @@ pub struct Service {
     pub(super) settings: serde_json::Map<String, serde_json::Value>,
     pub(super) limits: Limits,
     pub(super) plans: Plans,
+    pub(super) pinned: Pinned,
     pub(super) leased: Arc<Leased>,
     /// Counts the changes of registered task types that this process made.
     pub(super) registrations: watch::Sender<u64>,
@@ -100,6 +101,7 @@ impl Service {
             settings: parts.settings,
             limits: parts.limits,
             plans: Plans::default(),
+            pinned: Pinned::default(),
             leased,
             registrations: watch::Sender::new(0),
             editing: Mutex::new(()),

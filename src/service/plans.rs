@@ -1,4 +1,4 @@
-//! The plans of active versions, kept so that a start reads nothing.
+//! Plans that are kept: those of active versions, so that a start reads nothing, and those that executions are pinned to.
 //!
 //! Invariant: a plan that was read before a change is never kept after it. A change that another process made is known here
 //! once that process says so, and at the latest a moment (`FRESH_MS`) after it.
@@ -84,5 +84,33 @@ impl Plans {
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many plans are kept by their hash; past it all are dropped, and read again as they are asked for.
+const MAX_PINNED: usize = 256;
+
+/// Plans that executions are pinned to, by their hash: these never change.
+#[derive(Default)]
+pub struct Pinned(Mutex<HashMap<PlanHash, Arc<Plan>>>);
+
+impl Pinned {
+    /// The plan of this hash, where it is kept.
+    pub fn get(&self, hash: &PlanHash) -> Option<Arc<Plan>> {
+        self.lock().get(hash).cloned()
+    }
+
+    /// Keeps a plan.
+    pub fn keep(&self, hash: &PlanHash, plan: Arc<Plan>) -> Arc<Plan> {
+        let mut kept = self.lock();
+        if kept.len() >= MAX_PINNED {
+            kept.clear();
+        }
+        kept.insert(hash.clone(), plan.clone());
+        plan
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<PlanHash, Arc<Plan>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

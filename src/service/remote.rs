@@ -5,14 +5,14 @@
 use std::time::Duration;
 
 use crate::engine::{LogLevel, StepError, StepStatus, code};
-use crate::expr::{Timestamp, Value};
-use crate::plan::is_queue_name;
+use crate::expr::Timestamp;
+use crate::plan::{PlanHash, is_queue_name};
 
 use super::error::{FieldError, ServiceError, ServiceResult};
 use super::handler::TaskError;
 use super::handler_log::{HandlerLog, HandlerLogs};
 use super::parts::Service;
-use super::ports::{MAX_LEASE, MIN_LEASE, QueueError, Task, TaskOutcome, Wanted};
+use super::ports::{AttemptStanding, MAX_LEASE, MIN_LEASE, QueueError, Task, TaskOutcome, Wanted};
 use super::ticket::Ticket;
 
 /// The most tasks that one request takes or completes.
@@ -137,9 +137,9 @@ impl Service {
     pub async fn task_heartbeat(&self, id: &str) -> ServiceResult<Heartbeat> {
         let ticket = ticket(id)?;
         let now = self.clock.now();
-        match self.attempt_status(&ticket).await? {
-            Standing::Open if now < ticket.deadline() => {}
-            Standing::Open => {
+        match self.attempt_standing(&ticket).await? {
+            Standing::Open(_) if now < ticket.deadline() => {}
+            Standing::Open(_) => {
                 self.leased.time_out(&ticket).await?;
                 self.leased.ended(&ticket.lease);
                 return Err(lost("the attempt took longer than its `timeout`"));
@@ -183,7 +183,9 @@ impl Service {
         let stood = self.leased.leases.settle(sent).await?;
         for ((at, ticket, _), stood) in outcomes.into_iter().zip(stood) {
             self.leased.ended(&ticket.lease);
-            if let Some(told) = told.get_mut(at).filter(|told| told.is_ok() && !stood) {
+            if let Some(told) =
+                told.get_mut(at).filter(|told| !stood && !matches!(told, Err(ServiceError::Lost { .. })))
+            {
                 *told = Err(lost(LAPSED));
             }
         }
@@ -194,7 +196,7 @@ impl Service {
     ///
     /// # Errors
     /// Not found; invalid fields; lost, where its lease has lapsed or its attempt is over; a limit, where the output is too
-    /// large: the attempt has failed by it.
+    /// large, and a misfit, where it does not fit its type: the attempt has failed by it.
     pub async fn task_result(&self, result: TaskResult) -> ServiceResult<()> {
         self.task_results(vec![result]).await?.pop().unwrap_or(Ok(()))
     }
@@ -215,20 +217,21 @@ impl Service {
         if let Err(error) = &result.result {
             check_error(error)?;
         }
-        let said = match self.attempt_status(&ticket).await? {
-            Standing::Open => Ok(()),
+        let open = match self.attempt_standing(&ticket).await? {
+            Standing::Open(plan) => Ok(plan),
             Standing::Cancelled => Err(lost("the step was stopped")),
             Standing::Over => Err(lost("the attempt is over")),
         };
-        let (given, said) = match result.result {
-            Ok(output) => match self.bounded(output) {
-                Ok(output) => (Ok(output), said),
-                Err(refused) => {
-                    let (error, told) = *refused;
-                    (Err(error), said.and(Err(told)))
+        let (given, said) = match (result.result, open) {
+            (Ok(output), open) => match (self.bounded(output), open) {
+                (Ok(output), Ok(plan)) => {
+                    let misfit = self.misfit(&plan, &ticket.lease.key.path, &output).await?;
+                    (Ok(output), misfit.map_or(Ok(()), Err))
                 }
+                (Ok(output), Err(lost)) => (Ok(output), Err(lost)),
+                (Err(refused), open) => (Err(refused.0), open.and(Err(refused.1))),
             },
-            Err(error) => (Err(error.into()), said),
+            (Err(error), open) => (Err(error.into()), open.map(drop)),
         };
         let mut outcome = self.leased.outcome(&ticket, given);
         let took = Duration::from_micros(outcome.took_us);
@@ -239,29 +242,19 @@ impl Service {
         Ok((ticket, outcome, said))
     }
 
-    /// An output, where it is not too large. The worker did its work, and another attempt would give the same.
-    fn bounded(&self, output: serde_json::Value) -> Result<Value, Box<(StepError, ServiceError)>> {
-        let (bytes, most) = (output.to_string().len(), self.limits.output_bytes);
-        if bytes <= most {
-            return Ok(Value::from_json(output));
-        }
-        let error = StepError::fatal(code::LIMIT, format!("the output is larger than {most} bytes"));
-        let message = format!("the output has {bytes} bytes as JSON, and {most} is the most: the attempt has failed");
-        Err(Box::new((StepError { unknown: true, ..error }, ServiceError::Limit { message })))
-    }
-
     /// What the rows say of a leased attempt.
-    async fn attempt_status(&self, ticket: &Ticket) -> ServiceResult<Standing> {
-        let key = &ticket.lease.key;
-        Ok(match self.store.attempt_status(key).await? {
-            Some(StepStatus::Running) => Standing::Open,
+    async fn attempt_standing(&self, ticket: &Ticket) -> ServiceResult<Standing> {
+        let Some(found) = self.store.attempt_standing(&ticket.lease.key).await? else {
+            return Ok(Standing::Cancelled);
+        };
+        let AttemptStanding { execution, plan, attempt } = found;
+        Ok(match attempt {
+            Some(StepStatus::Running) => Standing::Open(plan),
             Some(StepStatus::Cancelled) => Standing::Cancelled,
             Some(_) => Standing::Over,
             // A first attempt has no row until it ends, or for a moment.
-            None => match self.store.execution_find(key.execution).await? {
-                Some(execution) if !execution.status.is_terminal() => Standing::Open,
-                _ => Standing::Cancelled,
-            },
+            None if !execution.is_terminal() => Standing::Open(plan),
+            None => Standing::Cancelled,
         })
     }
 
@@ -291,7 +284,8 @@ impl Service {
 
 /// Whether an outcome of an attempt is still wanted.
 enum Standing {
-    Open,
+    /// It is, by an execution of this plan.
+    Open(PlanHash),
     /// The step was stopped, or the execution is gone.
     Cancelled,
     /// It was lost, took too long, or has an outcome.

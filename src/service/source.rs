@@ -52,7 +52,7 @@ pub struct PublishedWorkflow {
     pub version: i64,
     /// What its plan is called.
     pub plan_hash: crate::plan::PlanHash,
-    /// Whether this made a version; else the active one had this text already.
+    /// Whether this made a version; else the active one had this text and this plan already.
     pub changed: bool,
 }
 
@@ -104,7 +104,8 @@ impl Service {
         Ok(Validated { source, hash, plans: compiled.plans, diagnostics: compiled.diagnostics })
     }
 
-    /// Publishes a text: each of its workflows gets a version, active at once, unless the active one has this text already.
+    /// Publishes a text: each of its workflows gets a version, active at once, unless the active one has this text already and
+    /// what is known of its task types is the same.
     ///
     /// # Errors
     /// `Diagnostics` where it does not compile; a conflict where another file owns one of its workflows.
@@ -118,9 +119,11 @@ impl Service {
             if let Some(workflow) = &existing {
                 owner_allows(workflow, &upload)?;
             }
-            match self.unchanged(existing.as_ref(), &valid.hash).await? {
-                Some(version) => kept.push((existing, version)),
-                None => new.push(self.new_version(plan, &valid, &upload)),
+            match self.with_this_text(existing.as_ref(), &valid.hash).await? {
+                Some(version) if version.plan_hash == plan.hash() => kept.push((existing, version)),
+                // The text is the same, and what is known of its task types is not: nobody asked for it to be activated.
+                Some(_) => new.push(self.new_version(plan, &valid, &upload, status_kept(existing, &upload))),
+                None => new.push(self.new_version(plan, &valid, &upload, WorkflowStatus::Active)),
             }
         }
         let workflows = self.publish(kept, new, &valid, &upload).await?;
@@ -156,7 +159,7 @@ impl Service {
     }
 
     /// The active version, where its text is this one.
-    async fn unchanged(&self, workflow: Option<&Workflow>, hash: &str) -> ServiceResult<Option<Version>> {
+    async fn with_this_text(&self, workflow: Option<&Workflow>, hash: &str) -> ServiceResult<Option<Version>> {
         let Some((workflow, n)) = workflow.and_then(|workflow| Some((workflow, workflow.active_version?))) else {
             return Ok(None);
         };
@@ -164,7 +167,7 @@ impl Service {
         Ok(active.filter(|version| &*version.source_hash == hash))
     }
 
-    fn new_version(&self, plan: &Arc<Plan>, valid: &Validated, upload: &Upload) -> NewVersion {
+    fn new_version(&self, plan: &Arc<Plan>, valid: &Validated, upload: &Upload, status: WorkflowStatus) -> NewVersion {
         let fresh_id = WorkflowId(self.entropy.uuid());
         let version = Version {
             workflow: fresh_id,
@@ -177,7 +180,7 @@ impl Service {
             origin: upload.origin.clone(),
             created_at: self.clock.now(),
         };
-        NewVersion { fresh_id, version, file: upload.file().map(str::to_owned), from_draft: false }
+        NewVersion { fresh_id, version, status, file: upload.file().map(str::to_owned), from_draft: false }
     }
 
     /// Writes what is new, adopts what is not, and gives both in the order of the source.
@@ -252,6 +255,13 @@ impl Service {
             after = last;
         }
     }
+}
+
+/// The status of a workflow that gets another version of the text that it has. One that was given free when its file went is
+/// active again.
+fn status_kept(workflow: Option<Workflow>, upload: &Upload) -> WorkflowStatus {
+    let kept = workflow.filter(|workflow| workflow.file.is_some() || upload.file().is_none());
+    kept.map_or(WorkflowStatus::Active, |workflow| workflow.status)
 }
 
 fn of_version(workflow: Workflow, version: &Version, changed: bool) -> PublishedWorkflow {

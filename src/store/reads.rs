@@ -10,9 +10,11 @@ use sea_orm::{
 use crate::engine::{ExecutionStatus, LogLevel, StepRow, StepStatus};
 use crate::expr::Timestamp;
 use crate::ids::{ExecutionId, WorkflowId};
+use crate::plan::PlanHash;
 use crate::service::model::Execution;
 use crate::service::ports::{
-    AttemptKey, ExecutionFilter, ExecutionReads, LogFilter, Page, StepFilter, StoreError, StoreResult, StoredLog,
+    AttemptKey, AttemptStanding, ExecutionFilter, ExecutionReads, LogFilter, Page, StepFilter, StoreError, StoreResult,
+    StoredLog,
 };
 
 use super::database::only;
@@ -25,6 +27,12 @@ const ORDERS: usize = 500;
 
 /// PostgreSQL's clock, in microseconds: of this moment, not of the transaction's beginning.
 pub(super) const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
+/// An execution, and the row of an attempt in it.
+const STANDING: &str = "
+SELECT e.status AS execution, e.plan_hash AS plan_hash, s.status AS attempt FROM workflow_executions AS e
+LEFT JOIN step_executions AS s ON s.execution_id = e.id AND s.path = $2 AND s.attempt = $3
+WHERE e.id = $1";
 
 #[async_trait]
 impl ExecutionReads for Database {
@@ -80,8 +88,18 @@ impl ExecutionReads for Database {
         Ok(page)
     }
 
-    async fn attempt_status(&self, attempt: &AttemptKey) -> StoreResult<Option<StepStatus>> {
-        steps::status_of(&self.read, attempt).await
+    async fn attempt_standing(&self, attempt: &AttemptKey) -> StoreResult<Option<AttemptStanding>> {
+        let (path, number) = (row::words(attempt.path.as_str()), i64::from(attempt.attempt));
+        let found = self.rows(STANDING, vec![attempt.execution.0.into(), path.into(), number.into()]).await?;
+        let Some(found) = found.first() else { return Ok(None) };
+        let (execution, plan): (String, String) = (found.try_get("", "execution")?, found.try_get("", "plan_hash")?);
+        let status: Option<String> = found.try_get("", "attempt")?;
+        let status = status.map(|status| row::word("the state of a step", &status, StepStatus::parse));
+        Ok(Some(AttemptStanding {
+            execution: row::word("execution status", &execution, ExecutionStatus::parse)?,
+            plan: PlanHash(plan.into()),
+            attempt: status.transpose()?,
+        }))
     }
 
     async fn log_list(&self, id: ExecutionId, filter: &LogFilter) -> StoreResult<Vec<StoredLog>> {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::engine::{FusedSteps, StepRow, StepStatus};
 use crate::ids::{ExecutionId, StepPath};
-use crate::service::ports::{AttemptKey, Page, StepFilter, StoreError, StoreResult, Total};
+use crate::service::ports::{Page, StepFilter, StoreError, StoreResult, Total};
 
 use super::bulk::{self, Kind, Shape};
 use super::entity::{fused, step};
@@ -178,21 +178,6 @@ async fn place(snapshot: &DatabaseTransaction, execution: ExecutionId, filter: &
     let asked = Statement::from_sql_and_values(snapshot.get_database_backend(), sql, cells);
     let found = PagePlace::find_by_statement(asked).one(snapshot).await?;
     found.ok_or_else(|| StoreError::Corrupt("a sum without a row".to_owned()))
-}
-
-/// The state of an attempt's row, where it has one. What a worker does is never fused.
-pub(super) async fn status_of(
-    connection: &impl ConnectionTrait,
-    attempt: &AttemptKey,
-) -> StoreResult<Option<StepStatus>> {
-    let found = step::Entity::find()
-        .filter(step::Column::ExecutionId.eq(attempt.execution.0))
-        .filter(step::Column::Path.eq(row::words(attempt.path.as_str())))
-        .filter(step::Column::Attempt.eq(i64::from(attempt.attempt)))
-        .select_only()
-        .column(step::Column::Status);
-    let status: Option<String> = found.into_tuple().one(connection).await?;
-    status.map(|status| row::word("the state of a step", &status, StepStatus::parse)).transpose()
 }
 
 /// The steps that rows hold, each by itself, by `seq`.

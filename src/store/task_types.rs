@@ -9,11 +9,12 @@ use crate::service::task_types::{RegisteredType, TaskTypeStore, TypeStamp};
 
 use super::{Database, row};
 
-/// A definition that is there is replaced; `created_at` stays.
+/// A definition that is there is replaced; `created_at` stays. One that is registered again as it was has not changed.
 const SAVE: &str = "
 INSERT INTO task_types (name, definition, created_at, updated_at)
 SELECT $1, $2, $3, $4 WHERE (SELECT count(*) FROM task_types WHERE name <> $1) < $5
-ON CONFLICT (name) DO UPDATE SET definition = excluded.definition, updated_at = excluded.updated_at
+ON CONFLICT (name) DO UPDATE SET definition = excluded.definition, updated_at =
+    CASE WHEN task_types.definition = excluded.definition THEN task_types.updated_at ELSE excluded.updated_at END
 RETURNING created_at";
 
 const COLUMNS: &str = "SELECT name, definition, created_at, updated_at FROM task_types";

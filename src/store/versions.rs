@@ -83,7 +83,7 @@ fn described(new: &NewVersion, before: Workflow) -> Workflow {
     Workflow {
         description: plan.description.as_deref().map(str::to_owned),
         metadata: Value::object(labels),
-        status: WorkflowStatus::Active,
+        status: new.status,
         file: new.file.clone(),
         updated_at: new.version.created_at,
         ..before

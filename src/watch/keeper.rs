@@ -45,7 +45,8 @@ struct Known {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// Its workflows are active.
+    /// Its workflows are active. Tried again whenever the registered task types change: what it is checked against may be
+    /// another, and then so is its plan.
     Applied(BTreeSet<String>),
     /// It does not compile, or can't be read. The last good version of its workflows stays. Tried again whenever the
     /// registered task types change.
@@ -134,7 +135,7 @@ impl Keeper {
         let any = gone || scan.files.iter().any(|(path, found)| fresh(path, found));
         let due = |path: &String| match self.known.get(path).map(|known| &known.outcome) {
             Some(Outcome::Taken) => any,
-            Some(Outcome::Bad) => types_changed,
+            Some(Outcome::Bad | Outcome::Applied(_)) => types_changed,
             Some(Outcome::Later) => true,
             _ => false,
         };

@@ -16,6 +16,8 @@ on_both![
     a_task_goes_to_who_can_do_it_and_a_stopped_one_is_told_by_its_heartbeat,
     a_lease_that_lapses_is_lost_and_its_worker_comes_too_late,
     an_attempt_that_takes_too_long_fails_whatever_its_heartbeats,
+    an_output_that_does_not_fit_fails_the_attempt_and_its_worker_is_told,
+    an_execution_goes_on_with_the_types_that_its_version_was_checked_with,
 ];
 
 /// `O_NONBLOCK` of Linux.
@@ -211,4 +213,75 @@ async fn an_attempt_that_takes_too_long_fails_whatever_its_heartbeats(server: Te
     ended.await;
     let ended = server.ended(&id).await;
     assert_eq!((&ended["status"], &ended["error_details"]["code"]), (&json!("failed"), &json!("TIMEOUT")), "{ended}");
+}
+
+/// Registers `geo.lookup` as giving a `country` of this type, and publishes a workflow that reads it; its version.
+async fn publish_typed(server: &TestServer, ty: &str) -> Value {
+    let schema = json!({ "type": "object", "properties": { "country": { "type": ty } }, "required": ["country"] });
+    let (status, told) = server.put("/task-types/geo.lookup", json!({ "output_schema": schema })).await;
+    assert!(matches!(status, 200 | 201), "{told}");
+    let text = "workflow look {\n  step place: geo.lookup {\n    ip = \"192.0.2.7\"\n    retry 3\n  }\n  return place.country\n}\n";
+    let (status, told) = server.publish(text).await;
+    assert!(matches!(status, 200 | 201), "{told}");
+    told["workflows"][0]["version"].clone()
+}
+
+async fn complete(server: &TestServer, task: &Value, output: Value) -> (u16, Value) {
+    server.post(&format!("/tasks/{}/complete", task["id"].as_str().unwrap()), json!({ "output": output })).await
+}
+
+async fn an_output_that_does_not_fit_fails_the_attempt_and_its_worker_is_told(server: TestServer) {
+    publish_typed(&server, "string").await;
+    let id = server.execute("look", json!({})).await;
+    let task = poll(&server, 600).await;
+    let (status, told) = complete(&server, &task, json!({ "country": 351 })).await;
+    assert_eq!((status, &told["type"]), (422, &json!("urn:stepwell:problem:output-misfit")), "{told}");
+    let found = "expected `string`, found the int 351";
+    assert_eq!(told["errors"], json!([{ "path": "output.country", "message": found }]));
+    let detail = told["detail"].as_str().unwrap();
+    assert!(detail.contains("`place`") && detail.contains("`geo.lookup`"), "{told}");
+    assert!(told["help"].as_str().unwrap().contains("`output_schema`"), "{told}");
+    let ended = server.ended(&id).await;
+    assert_eq!((&ended["status"], &ended["error_details"]["code"]), (&json!("failed"), &json!("TYPE")), "{ended}");
+    let message = ended["error_message"].as_str().unwrap();
+    for word in ["`place`", "`geo.lookup`", "`output.country`", found, "publish the workflow again"] {
+        assert!(message.contains(word), "{word}: {message}");
+    }
+    assert_eq!(attempts(&server, &id, "place").await, [("failed".to_owned(), "TYPE".to_owned())], "it is not retried");
+    let (status, told) = complete(&server, &task, json!({ "country": "PT" })).await;
+    assert_eq!((status, &told["type"]), (409, &json!("urn:stepwell:problem:lease-lost")), "{told}");
+    // Among several, each by itself; and what a schema does not name may be there.
+    let ids = [server.execute("look", json!({})).await, server.execute("look", json!({})).await];
+    let tasks = [poll(&server, 600).await, poll(&server, 600).await];
+    let results = json!({ "tasks": [
+        { "id": tasks[0]["id"] },
+        { "id": tasks[1]["id"], "output": { "country": "PT", "city": "Faro" } },
+    ] });
+    let (status, told) = server.post("/tasks/complete", results).await;
+    assert_eq!((status, &told["results"][0]["problem"]["status"]), (200, &json!(422)), "{told}");
+    assert_eq!(told["results"][1]["problem"], Value::Null);
+    let mut ends = Vec::new();
+    for id in ids {
+        ends.push(server.ended(&id).await["status"].as_str().unwrap().to_owned());
+    }
+    ends.sort();
+    assert_eq!(ends, ["completed", "failed"]);
+}
+
+async fn an_execution_goes_on_with_the_types_that_its_version_was_checked_with(server: TestServer) {
+    assert_eq!(publish_typed(&server, "string").await, json!(1));
+    let old = server.execute("look", json!({})).await;
+    let task = poll(&server, 600).await;
+    // The text is the same, and what is known of its task type is not.
+    assert_eq!(publish_typed(&server, "integer").await, json!(2));
+    assert_eq!(publish_typed(&server, "integer").await, json!(2));
+    let (status, told) = complete(&server, &task, json!({ "country": "PT" })).await;
+    assert_eq!(status, 204, "{told}");
+    let ended = server.ended(&old).await;
+    assert_eq!((&ended["status"], &ended["output_data"]), (&json!("completed"), &json!("PT")), "{ended}");
+    let new = server.execute("look", json!({})).await;
+    let task = poll(&server, 600).await;
+    assert_eq!(complete(&server, &task, json!({ "country": 351 })).await.0, 204);
+    let ended = server.ended(&new).await;
+    assert_eq!((&ended["status"], &ended["output_data"]), (&json!("completed"), &json!(351)), "{ended}");
 }

@@ -17,7 +17,7 @@ use stepwell::plan::{Plan, PlanHash};
 use stepwell::service::inbox::{Grant, MessageId};
 use stepwell::service::model::{Execution, History, Version, Workflow};
 use stepwell::service::ports::{
-    AttemptKey, Commit, Committed, DueTimer, Ended, EndedFilter, ExecutionCursor, ExecutionFilter, ExecutionReads,
+    AttemptKey, AttemptStanding, Commit, Committed, DueTimer, Ended, EndedFilter, ExecutionCursor, ExecutionFilter, ExecutionReads,
     ExecutionStore, LimitStore, LogFilter, Page, Removal, Removed, RetentionStore, SlotGroup, Slots, StepFilter,
     StoreError, StoreResult, StoredLog,
 };
@@ -457,7 +457,7 @@ impl ExecutionReads for MemoryStore {
         unavailable("not simulated")
     }
 
-    async fn attempt_status(&self, _: &AttemptKey) -> StoreResult<Option<StepStatus>> {
+    async fn attempt_standing(&self, _: &AttemptKey) -> StoreResult<Option<AttemptStanding>> {
         unavailable("not simulated")
     }
 

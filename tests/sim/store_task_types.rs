@@ -10,12 +10,18 @@ use super::store::MemoryStore;
 impl TaskTypeStore for MemoryStore {
     async fn task_type_save(&self, task_type: &RegisteredType, most: u64) -> StoreResult<Option<bool>> {
         let types = &mut self.rows().task_types;
-        let before = types.get(&task_type.name).map(|before| before.created_at);
+        let before = types.get(&task_type.name).cloned();
         if before.is_none() && types.len() as u64 >= most {
             return Ok(None);
         }
-        let created_at = before.unwrap_or(task_type.created_at);
-        types.insert(task_type.name.clone(), RegisteredType { created_at, ..task_type.clone() });
+        let mut saved = task_type.clone();
+        if let Some(before) = &before {
+            saved.created_at = before.created_at;
+            if before.definition == saved.definition {
+                saved.updated_at = before.updated_at;
+            }
+        }
+        types.insert(task_type.name.clone(), saved);
         Ok(Some(before.is_none()))
     }
 

@@ -131,7 +131,7 @@ pub struct PublishedWorkflowDto {
     pub version: i64,
     /// What its plan is called.
     pub plan_hash: String,
-    /// Whether this made the version; else the active one had this text already.
+    /// Whether this made the version; else the active one had this text and this plan already.
     pub changed: bool,
     /// `active` or `inactive`.
     pub status: String,

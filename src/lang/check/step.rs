@@ -12,8 +12,9 @@ use crate::lang::unread::has_unread;
 use crate::plan::{Condition, TaskType, TransformOp};
 
 use super::Checker;
+use super::algebra::can_be;
 use super::branch::keys_of;
-use super::codes::{MISSING_CONFIG, ONE_OF, UNKNOWN_CONFIG, UNKNOWN_TASK_TYPE};
+use super::codes::{CONTRADICTED, MISSING_CONFIG, ONE_OF, UNKNOWN_CONFIG, UNKNOWN_TASK_TYPE};
 use super::declared::Kind;
 use super::fit::must_be_there;
 use super::policy::Owner;
@@ -37,6 +38,9 @@ impl Checker<'_> {
         }
         self.configured(step, known);
         self.retried(step);
+        if let Some(known) = known {
+            self.agrees(step, known);
+        }
         let output = known.map_or(Type::Any, |known| self.output_type(step, known));
         let binding = Binding::new(Kind::Step, output);
         self.outputs.insert(step.name.value.clone(), binding.ty.clone());
@@ -58,6 +62,19 @@ impl Checker<'_> {
             // Told by the notation's reader: a step without a task.
             None if step.task_type.value.is_empty() => {}
             None => self.unknown_task_type(step),
+        }
+    }
+
+    /// Tells of an `output` that no output of the task type fits. Of an `http_request` it is the body's, which may be anything.
+    fn agrees(&mut self, step: &Step, known: &TaskType) {
+        let own = step.policies.iter().find_map(|policy| match &policy.kind {
+            PolicyKind::Output(ty) => Some(ty),
+            _ => None,
+        });
+        if let Some(own) = own.filter(|own| &*known.name != "http_request" && !can_be(&known.output, &own.value)) {
+            let message = format!("`{}` gives `{}`, and not `{}`", known.name, known.output, own.value);
+            let error = Diagnostic::error(CONTRADICTED, message, own.span);
+            self.tell(error.help(format!("declare `output {}`, or leave it out", known.output)));
         }
     }
 

@@ -97,3 +97,70 @@ fn a_declaration_that_says_otherwise_is_an_error() {
         ],
     );
 }
+
+#[test]
+fn the_plan_says_what_its_task_types_were_known_to_give() {
+    let outputs = |text: &str| -> Vec<String> {
+        let outputs = &compiled(text).plans[0].task_outputs;
+        outputs.iter().map(|(name, ty)| format!("{name}: {ty}")).collect()
+    };
+    let known = "geo.lookup: { country: string, city: string? }";
+    assert_eq!(outputs(&workflow("ip = \"192.0.2.7\"", "place.country")), [known]);
+    // What the source declares of it holds, as it does for the checker.
+    let declared = format!("task geo.lookup {{ config {{ ip: string }} output {{ country: \"PT\" }} }}\n{WITH}");
+    assert_eq!(outputs(&declared.replace("POLICY", "")), ["geo.lookup: { country: \"PT\" }"]);
+    // Of a step that declares its own it says nothing, nor of what is this program's own or gives anything.
+    assert!(outputs(&WITH.replace("POLICY", "output { country: string }")).is_empty());
+    let others = "task any.thing { }\nworkflow w {\n  step a: http_request { url = \"https://x\" }\n  step b: any.thing { }\n  step c: log { message = \"x\" }\n}\n";
+    assert!(outputs(others).is_empty());
+    // What undoes a step is read by nothing.
+    let undo = WITH.replace("POLICY", "output { country: string }, undo geo.lookup { ip = \"192.0.2.7\" }");
+    assert!(outputs(&undo).is_empty());
+}
+
+/// A step of `geo.lookup` with a policy of its own.
+const WITH: &str = "workflow w {\n  step place: geo.lookup { ip = \"192.0.2.7\", POLICY }\n  return place.country\n}\n";
+
+#[test]
+fn a_schema_and_its_words_make_one_plan_in_either_notation() {
+    let schema = |doc: &str| {
+        serde_json::json!({
+            "type": "object",
+            "properties": { "country": { "type": "string", "description": doc }, "zone": { "x-unit": "utc" } },
+            "required": ["country"],
+        })
+    };
+    let plan = |notation, text: &str, doc: &str| {
+        let mut types = builtin_task_types();
+        let output = crate::expr::type_from_schema(&schema(doc));
+        let config = crate::expr::ObjectType { fields: Vec::new(), open: true };
+        let defaults = TaskDefaults::default();
+        let (name, description) = ("geo.lookup".into(), "".into());
+        types.insert(TaskType { name, description, config, output, runs: Runs::Remote, defaults });
+        let compiled = compile(&Source { name: "test".into(), notation, text: text.into() }, &types);
+        assert!(!compiled.has_errors(), "{:#?}", compiled.diagnostics);
+        compiled.plans[0].clone()
+    };
+    let flow = "workflow w { step place: geo.lookup { ip = \"192.0.2.7\" } }";
+    let toml = "name = \"w\"\n[[step]]\nname = \"place\"\ntask = \"geo.lookup\"\nwith = { ip = \"192.0.2.7\" }\n";
+    let one = plan(Notation::Flow, flow, "where it is");
+    assert_eq!(one.task_outputs["geo.lookup"].to_string(), "{ country: string, zone: any }");
+    assert_eq!(plan(Notation::Toml, toml, "").task_outputs, one.task_outputs);
+    assert_eq!(plan(Notation::Flow, flow, "the country, as it is called there").hash(), one.hash());
+}
+
+#[test]
+fn an_output_of_a_step_that_its_task_type_never_gives_is_an_error() {
+    let check_own =
+        |output: &str, expected: &[&str]| check(&WITH.replace("POLICY", &format!("output {output}")), expected);
+    check_own("{ country: \"PT\" | \"ES\" }", &[]);
+    check_own(
+        "{ country: int }",
+        &[
+            "E0319 `geo.lookup` gives `{ country: string, city: string? }`, and not `{ country: int }` @ \"{ country: int }\" / declare `output { country: string, city: string? }`, or leave it out",
+        ],
+    );
+    let response =
+        "workflow w {\n  step a: http_request { url = \"https://x\", output list<int> }\n  return a.body\n}\n";
+    check(response, &[]);
+}

@@ -22,7 +22,9 @@ pub use nudge::{NoNudges, Nudge, Nudges};
 pub use queue::{
     AttemptKey, Claimed, Delivered, Dispatcher, QueueDepth, QueueError, Receipt, Task, TaskOutcome, TaskSource,
 };
-pub use reads::{ExecutionCursor, ExecutionFilter, ExecutionReads, LogFilter, Page, StepFilter, StoredLog, Total};
+pub use reads::{
+    AttemptStanding, ExecutionCursor, ExecutionFilter, ExecutionReads, LogFilter, Page, StepFilter, StoredLog, Total,
+};
 pub use remote::{Lease, MAX_LEASE, MIN_LEASE, TaskLeases, Wanted, lease_seconds};
 pub use retention::{Ended, EndedCursor, EndedFilter, Removal, Removed, RetentionStore};
 pub use runtime::{Progress, Runtime, RuntimeError, Started, Waited};

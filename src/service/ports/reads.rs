@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use crate::engine::{ExecutionStatus, LogEntry, LogLevel, StepRow, StepStatus};
 use crate::expr::Timestamp;
 use crate::ids::{ExecutionId, StepPath, WorkflowId};
+use crate::plan::PlanHash;
 use crate::service::model::Execution;
 
 use super::StoreResult;
@@ -99,6 +100,17 @@ pub struct StoredLog {
     pub entry: LogEntry,
 }
 
+/// What the rows say of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptStanding {
+    /// The state of its execution.
+    pub execution: ExecutionStatus,
+    /// The plan that its execution is pinned to.
+    pub plan: PlanHash,
+    /// The state of its row, where it has one.
+    pub attempt: Option<StepStatus>,
+}
+
 /// What the API reads. Rows only: any process can answer.
 #[async_trait]
 pub trait ExecutionReads: Send + Sync + 'static {
@@ -118,8 +130,8 @@ pub trait ExecutionReads: Send + Sync + 'static {
     async fn execution_current_orders(&self, ids: &[ExecutionId]) -> StoreResult<Vec<(ExecutionId, u32)>>;
     /// A page of the rows of an execution's steps, by `seq`.
     async fn step_list(&self, id: ExecutionId, filter: &StepFilter) -> StoreResult<Page<StepRow>>;
-    /// The state of an attempt's row, where it has one.
-    async fn attempt_status(&self, attempt: &AttemptKey) -> StoreResult<Option<StepStatus>>;
+    /// Where an attempt stands; none where there is no such execution.
+    async fn attempt_standing(&self, attempt: &AttemptKey) -> StoreResult<Option<AttemptStanding>>;
     /// Entries of an execution's log, in order.
     async fn log_list(&self, id: ExecutionId, filter: &LogFilter) -> StoreResult<Vec<StoredLog>>;
     /// How many executions of a workflow have not ended.

@@ -38,6 +38,8 @@ pub struct NewVersion {
     pub fresh_id: WorkflowId,
     /// The version; its `workflow` and `n` are set by the store.
     pub version: Version,
+    /// The workflow's status from then on.
+    pub status: WorkflowStatus,
     /// The file that owns the workflow from now on, where one does.
     pub file: Option<String>,
     /// Whether the draft of the workflow is what this was compiled from, and so is done with.
