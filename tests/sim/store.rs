@@ -17,9 +17,9 @@ use stepwell::plan::{Plan, PlanHash};
 use stepwell::service::inbox::{Grant, MessageId};
 use stepwell::service::model::{Execution, History, Version, Workflow};
 use stepwell::service::ports::{
-    AttemptKey, AttemptStanding, Commit, Committed, DueTimer, Ended, EndedFilter, ExecutionCursor, ExecutionFilter, ExecutionReads,
-    ExecutionStore, LimitStore, LogFilter, Page, Removal, Removed, RetentionStore, SlotGroup, Slots, StepFilter,
-    StoreError, StoreResult, StoredLog,
+    AttemptKey, AttemptStanding, Commit, Committed, DueTimer, Ended, EndedFilter, ExecutionCursor, ExecutionFilter,
+    ExecutionReads, ExecutionStore, LimitStore, LogFilter, Page, Removal, Removed, RetentionStore, SlotGroup, Slots,
+    StepFilter, StoreError, StoreResult, StoredLog,
 };
 use stepwell::service::rate::{RateTaken, RateWindow};
 use stepwell::service::waits::{Delivery, SentEvent};
