@@ -111,13 +111,14 @@ impl Machine<'_> {
     fn start_items(&mut self, frame: FrameId) {
         let plan = self.plan;
         loop {
+            let spent = self.is_spent();
             let Some(open) = self.state.frames.get_mut(frame) else { return };
             let (node, outer) = (open.node, open.scope);
             let FrameKind::Loop(looped) = &mut open.kind else { return };
             if looped.next == looped.items.len() && looped.running == 0 {
                 return self.finish_loop(frame);
             }
-            if looped.next == looped.items.len() || looped.running >= looped.width {
+            if looped.next == looped.items.len() || looped.running >= looped.width || (spent && looped.running > 0) {
                 return;
             }
             let (slot, item) = (looped.next, looped.items[looped.next].clone());

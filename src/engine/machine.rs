@@ -13,7 +13,11 @@ use super::scope::Names;
 use super::state::{Bindings, ExecutionState, Frame, FrameId, FrameKind, Resume, ScopeId};
 use super::{
     Effects, ExecutionStatus, ExecutionUpdate, LogEntry, LogLevel, StepError, StepRow, StepStatus, Timer, TimerTarget,
+    code,
 };
+
+/// The most nodes that one event's walk enters: loops in loops of pure steps would go on for days, and hold all their rows.
+const MAX_ENTERED: usize = 1_000_000;
 
 /// One event's walk over a state.
 pub(super) struct Machine<'a> {
@@ -22,6 +26,8 @@ pub(super) struct Machine<'a> {
     pub now: Timestamp,
     pub effects: Effects,
     work: VecDeque<Work>,
+    /// How many nodes were entered, or are to be.
+    entered: usize,
     /// Set once the execution fails for good and has nothing to unwind: what is still to be entered is parked, for a later retry.
     pub failing: bool,
     /// The last stamp of a frame before this event: what was opened since is not sent yet.
@@ -58,12 +64,23 @@ impl<'a> Machine<'a> {
     pub fn new(plan: &'a Plan, state: &'a mut ExecutionState, now: Timestamp) -> Self {
         let before = state.frames.last_stamp();
         let (effects, work, unsent) = (Effects::default(), VecDeque::new(), HashSet::new());
-        Self { plan, state, now, effects, work, failing: false, before, unsent }
+        Self { plan, state, now, effects, work, entered: 0, failing: false, before, unsent }
     }
 
     /// Enters a node; `attempt` is the number of this try at it.
     pub fn enter(&mut self, place: Place, attempt: Attempt) {
+        self.entered += 1;
         self.push(place, Todo::Enter(attempt));
+    }
+
+    /// Whether the walk has entered as much as it may: what is still to be entered fails, a loop one item at a time.
+    pub fn is_spent(&self) -> bool {
+        self.entered > MAX_ENTERED
+    }
+
+    /// Whether a place is not entered any more. What runs because something was drained has as much again: the end is decided.
+    fn is_refused(&self, place: Place) -> bool {
+        self.is_spent() && !(self.entered <= 2 * MAX_ENTERED && self.is_ending(place))
     }
 
     /// Tells the parent that a place has settled.
@@ -114,6 +131,10 @@ impl<'a> Machine<'a> {
 
     fn visit(&mut self, place: Place, attempt: Attempt) {
         let plan = self.plan;
+        if self.is_refused(place) {
+            let message = format!("the execution enters more than {MAX_ENTERED} statements without a wait between");
+            return self.raise(place, attempt, Resume::Node, StepError::fatal(code::LIMIT, message));
+        }
         if let Some(entered) = &mut self.state.entered {
             entered[place.node.0 as usize] = true;
         }

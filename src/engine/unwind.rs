@@ -212,6 +212,12 @@ impl Machine<'_> {
         })
     }
 
+    /// Whether a place is in a `finally` that runs because it was drained, or in an undo.
+    pub fn is_ending(&self, place: Place) -> bool {
+        let undoes = |frame: &Frame| matches!(frame.kind, FrameKind::Undoing(_));
+        self.is_drained(place) || self.state.frames.around(place.parent).any(|(_, frame)| undoes(frame))
+    }
+
     /// Drains what stands below a frame, which then goes on with its ending.
     pub fn drain(&mut self, top: FrameId, from: Option<FrameId>, ending: Ending) {
         self.clear(top, from, ending.why());

@@ -9,6 +9,23 @@ fn fatal(_: &Dispatch) -> Result<stepwell::expr::Value, StepError> {
 }
 
 #[test]
+fn loops_in_loops_of_pure_steps_fail_in_good_time_and_the_finally_runs() {
+    let text = r#"workflow w {
+  let many = range(100000)
+  try { for a in many LIKE { for b in many LIKE { } } } catch error { return 1 } finally { step last: work { } }
+}"#;
+    for like in ["", "parallel 100000"] {
+        let mut world = World::flow(&text.replace("LIKE", like), "{}").unfolded().started();
+        assert_eq!(world.outstanding(), ["last"], "{like}");
+        world.end("last", Ok(json("1")));
+        assert_eq!((world.status(), &*world.error_code()), (ExecutionStatus::Failed, "LIMIT"), "{like}");
+        if like.is_empty() {
+            assert_eq!(world.folded().error(), world.state.error());
+        }
+    }
+}
+
+#[test]
 fn what_an_item_yields_reads_the_data_of_its_steps() {
     let text = r#"workflow w {
   let all = for x in [1, 2] { step a: work { n = x }
