@@ -7,7 +7,7 @@ use stepwell::engine::ExecutionStatus;
 use stepwell::expr::{Expr, ExprKind, Span, Timestamp, Value};
 use stepwell::ids::WorkflowId;
 use stepwell::lang::Notation;
-use stepwell::plan::{Action, Node, NodeId, NodeKind, PLAN_FORMAT, Plan, RetryPolicy, StepNode};
+use stepwell::plan::{Action, Node, NodeId, NodeKind, Plan, RetryPolicy, StepNode};
 use stepwell::service::model::{DraftStep, Execution, Origin, Version, Workflow, WorkflowStatus};
 use stepwell::service::ports::{
     Commit, ExecutionReads, ExecutionStore, LogFilter, NewVersion, StoreError, VersionFilter, WorkflowFilter,
@@ -16,6 +16,7 @@ use stepwell::service::ports::{
 use uuid::Uuid;
 
 use crate::store::{Fresh, each, execution, id, log, step};
+use crate::support::plans::plan_of_nodes;
 
 fn workflow(n: u128, name: &str) -> Workflow {
     Workflow {
@@ -76,27 +77,14 @@ fn plan(name: &str) -> Plan {
         rarely: stepwell::plan::Rarely::default(),
     };
     let node = |id: &str, parent, kind| Node { id: id.into(), parent, span: Span::new(0, 0), kind };
+    let nodes = vec![
+        node("body", None, NodeKind::Block { children: vec![NodeId(1)] }),
+        node("a", Some(NodeId(0)), NodeKind::Step(Box::new(step))),
+    ];
     Plan {
-        format: PLAN_FORMAT,
-        workflow: name.into(),
         description: Some("planned".into()),
         labels: BTreeMap::from([("team".to_owned(), serde_json::json!("y"))]),
-        inputs: Vec::new(),
-        output: None,
-        settings: Vec::new(),
-        output_is_data: false,
-        timeout_ms: None,
-        secrets: Vec::new(),
-        triggers: Vec::new(),
-        concurrency: None,
-        undo_never: false,
-        keep_ms: None,
-        task_outputs: Default::default(),
-        nodes: vec![
-            node("body", None, NodeKind::Block { children: vec![NodeId(1)] }),
-            node("a", Some(NodeId(0)), NodeKind::Step(Box::new(step))),
-        ],
-        root: NodeId(0),
+        ..plan_of_nodes(name, nodes)
     }
 }
 

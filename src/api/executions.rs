@@ -104,7 +104,7 @@ impl Executions {
         /// The `next` of the page before.
         cursor: Query<Option<ExecutionPlace>>,
     ) -> Result<Json<ExecutionListDto>, ListFailure> {
-        let (limit, offset) = (limit.0.map_or(50, |limit| limit.0), offset.0.map_or(0, |offset| offset.0));
+        let (limit, offset) = (Limit::of(limit.0), Offset::of(offset.0));
         let filter = ExecutionFilter {
             workflow: None,
             status: status.0.map(|status| status.0),
@@ -155,7 +155,7 @@ impl Executions {
         /// The `next` of the page before.
         cursor: Query<Option<AttemptPlace>>,
     ) -> Result<Json<AttemptListDto>, ReadFailure> {
-        let (limit, offset) = (limit.0.map_or(50, |limit| limit.0), offset.0.map_or(0, |offset| offset.0));
+        let (limit, offset) = (Limit::of(limit.0), Offset::of(offset.0));
         let (status, after) = (status.0.map(|status| status.0), cursor.0.map(|place| place.0));
         let page = self.0.execution_steps(id.0.0, StepFilter { status, after, limit, offset }).await?;
         let next = next(&page.items, limit, page::of_attempt);
@@ -180,7 +180,7 @@ impl Executions {
         limit: Query<Option<Limit>>,
     ) -> Result<Json<LogListDto>, ReadFailure> {
         let (level, after) = (level.0.map(|level| level.0), after.0.map(|after| after.0));
-        let logs = self.0.execution_logs(id.0.0, level, after, limit.0.map_or(50, |limit| limit.0)).await?;
+        let logs = self.0.execution_logs(id.0.0, level, after, Limit::of(limit.0)).await?;
         let next = logs.last().map(|log| log.id).or(after);
         Ok(Json(LogListDto { logs: logs.into_iter().map(Into::into).collect(), next }))
     }

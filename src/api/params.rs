@@ -86,7 +86,7 @@ fn levels() -> impl Iterator<Item = &'static str> {
 
 parameter!(
     /// How many to give at most.
-    Limit(u64), "limit", number(1.0, Some(1000.0), 50), "a whole number from 1 to 1000",
+    Limit(u64), "limit", number(1.0, Some(1000.0), DEFAULT_LIMIT), "a whole number from 1 to 1000",
     |text| text.parse().ok().filter(|limit| (1..=1000).contains(limit))
 );
 parameter!(
@@ -94,6 +94,23 @@ parameter!(
     Offset(u64), "offset", number(0.0, None, 0), "a whole number, 0 or more",
     |text| text.parse().ok().filter(|offset| i64::try_from(*offset).is_ok())
 );
+/// How many a list gives at most where nothing is said.
+const DEFAULT_LIMIT: u64 = 50;
+
+impl Limit {
+    /// The limit in force.
+    pub fn of(given: Option<Self>) -> u64 {
+        given.map_or(DEFAULT_LIMIT, |limit| limit.0)
+    }
+}
+
+impl Offset {
+    /// The offset in force.
+    pub fn of(given: Option<Self>) -> u64 {
+        given.map_or(0, |offset| offset.0)
+    }
+}
+
 parameter!(
     /// A version's number.
     VersionNumber(i64), "version", number(1.0, None, 1), "a version's number, 1 or more",

@@ -34,7 +34,7 @@ impl Versions {
         /// The `next` of the page before.
         cursor: Query<Option<VersionNumber>>,
     ) -> Result<Json<VersionListDto>, ReadFailure> {
-        let limit = limit.0.map_or(50, |limit| limit.0);
+        let limit = Limit::of(limit.0);
         let filter = VersionFilter { before: cursor.0.map(|n| n.0), limit };
         let (workflow, page) = self.0.version_list(&id.0, filter).await?;
         let next = next(&page.items, limit, |version| version.n);

@@ -68,7 +68,7 @@ impl Waits {
         /// The `next` of the page before.
         cursor: Query<Option<ApprovalPlace>>,
     ) -> Result<Json<ApprovalListDto>, ListFailure> {
-        let (limit, offset) = (limit.0.map_or(50, |limit| limit.0), offset.0.map_or(0, |offset| offset.0));
+        let (limit, offset) = (Limit::of(limit.0), Offset::of(offset.0));
         let filter =
             ApprovalFilter { group: group.0, workflow: None, after: cursor.0.map(|place| place.0), limit, offset };
         let page = self.0.approval_list(ApprovalQuery { workflow: workflow.0, filter }).await?;

@@ -63,7 +63,7 @@ impl Workflows {
         /// The `next` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<WorkflowListDto>, ListFailure> {
-        let (limit, offset) = (limit.0.map_or(50, |limit| limit.0), offset.0.map_or(0, |offset| offset.0));
+        let (limit, offset) = (Limit::of(limit.0), Offset::of(offset.0));
         let (status, name) = (status.0.map(|status| status.0), name.0);
         let page = self.0.workflow_list(&WorkflowFilter { status, name, after: cursor.0, limit, offset }).await?;
         let next = next(&page.items, limit, |workflow| workflow.name.to_string());

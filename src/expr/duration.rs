@@ -90,6 +90,11 @@ pub fn duration_text(micros: i64) -> String {
     text
 }
 
+/// A length of time in milliseconds, as the language writes it.
+pub fn duration_text_of_ms(ms: u64) -> String {
+    duration_text(i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

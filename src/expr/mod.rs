@@ -29,7 +29,7 @@ pub use access::nearest;
 pub use admit::{Mismatch, path_under};
 pub use ast::{BinaryOp, Expr, ExprKind, ListItem, MacroKind, ObjectEntry, TemplatePart, UnaryOp};
 pub use canonical::canonical_json;
-pub use duration::{duration_text, parse_duration};
+pub use duration::{duration_text, duration_text_of_ms, parse_duration};
 pub use eval::{Budget, EvalError, Scope, evaluate};
 pub use functions::{FUNCTION_GROUPS, Form, Function, Param, Shape, Signature, function, functions};
 pub use schema::{schema_from_type, type_from_schema};

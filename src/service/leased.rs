@@ -6,13 +6,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::{StepError, code};
-use crate::expr::{Value, duration_text};
+use crate::expr::{Value, duration_text_of_ms};
 
+use super::emptied::Emptied;
 use super::ports::{Clock, Lease, TaskLeases, TaskOutcome};
 use super::ticket::Ticket;
 
@@ -29,7 +30,7 @@ pub(super) struct Leased {
     pub closed: CancellationToken,
     watched: Mutex<HashMap<Lease, AbortHandle>>,
     /// Told when the last one ended.
-    emptied: Notify,
+    emptied: Emptied,
 }
 
 impl Leased {
@@ -40,7 +41,7 @@ impl Leased {
             polls: Semaphore::new(polls),
             closed: CancellationToken::new(),
             watched: Mutex::default(),
-            emptied: Notify::new(),
+            emptied: Emptied::default(),
         }
     }
 
@@ -71,21 +72,13 @@ impl Leased {
             metrics::gauge!("stepwell_tasks_leased").decrement(1.0);
         }
         if watched.is_empty() {
-            self.emptied.notify_waiters();
+            self.emptied.tell();
         }
     }
 
     /// Waits until no lease is left.
     pub async fn none(&self) {
-        loop {
-            let emptied = self.emptied.notified();
-            tokio::pin!(emptied);
-            emptied.as_mut().enable();
-            if self.len() == 0 {
-                return;
-            }
-            emptied.await;
-        }
+        self.emptied.wait(|| self.len() == 0).await;
     }
 
     /// Ends an attempt that took too long; nothing where its lease stands no more.
@@ -93,7 +86,7 @@ impl Leased {
     /// # Errors
     /// The queue's.
     pub async fn time_out(&self, ticket: &Ticket) -> Result<(), super::ports::QueueError> {
-        let limit = duration_text(i64::try_from(ticket.timeout_ms).unwrap_or(i64::MAX).saturating_mul(1_000));
+        let limit = duration_text_of_ms(ticket.timeout_ms);
         let error = StepError::retryable(code::TIMEOUT, format!("took longer than {limit}"));
         let result = Err(StepError { unknown: true, ..error });
         let outcome = self.outcome(ticket, result);

@@ -11,7 +11,7 @@ use crate::engine::{
     ChildStart, Control, Dispatch, Effects, Event, ExecutionStatus, Outcome, Start, StepError, Stop, TimerTarget,
     child_result, code,
 };
-use crate::expr::{Timestamp, Value, duration_text, path_under};
+use crate::expr::{Timestamp, Value, duration_text_of_ms, path_under};
 use crate::ids::{Attempt, ExecutionId, StepPath};
 use crate::plan::NodeKind;
 
@@ -347,7 +347,7 @@ impl<'w> World<'w> {
 }
 
 fn timed_out(timeout_ms: u64) -> StepError {
-    let text = duration_text(i64::try_from(timeout_ms).unwrap_or(i64::MAX).saturating_mul(1_000));
+    let text = duration_text_of_ms(timeout_ms);
     StepError { unknown: true, ..StepError::retryable(code::TIMEOUT, format!("took longer than {text}")) }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use tokio::time::Instant;
 
 use crate::engine::{LogEntry, StepError, code};
-use crate::expr::{MAX_VALUE_DEPTH, Value, duration_text, is_too_deep};
+use crate::expr::{MAX_VALUE_DEPTH, Value, duration_text_of_ms, is_too_deep};
 use crate::service::ports::{Task, TaskOutcome};
 use crate::service::{Handlers, TaskContext};
 
@@ -46,10 +46,10 @@ async fn within_time(task: &Task, handlers: &Handlers, context: &TaskContext) ->
         biased;
         result = tokio::time::timeout(limit, handler.execute(context, config)) => match result {
             Ok(result) => result.map_err(StepError::from),
-            Err(_) => timed_out(format!("took longer than {}", text_of(task.timeout_ms))),
+            Err(_) => timed_out(format!("took longer than {}", duration_text_of_ms(task.timeout_ms))),
         },
         () = silent(context, silence) => {
-            timed_out(format!("gave no heartbeat for {}", text_of(task.heartbeat_ms.unwrap_or_default())))
+            timed_out(format!("gave no heartbeat for {}", duration_text_of_ms(task.heartbeat_ms.unwrap_or_default())))
         }
     }
 }
@@ -64,10 +64,6 @@ async fn silent(context: &TaskContext, most: Option<Duration>) {
         }
         tokio::time::sleep_until(due).await;
     }
-}
-
-fn text_of(ms: u64) -> String {
-    duration_text(i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000))
 }
 
 /// A panic is a bug of the handler: another attempt would meet it again.

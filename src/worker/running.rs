@@ -5,8 +5,9 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
+use crate::service::Emptied;
 use crate::service::ports::{AttemptKey, Claimed, Receipt};
 
 /// How many stops of attempts that are not here (yet) are remembered.
@@ -17,7 +18,7 @@ const MAX_EARLY_STOPS: usize = 4096;
 pub(super) struct Running {
     state: Mutex<State>,
     /// Told when the last one left.
-    emptied: Notify,
+    emptied: Emptied,
 }
 
 #[derive(Default)]
@@ -116,7 +117,7 @@ impl Running {
     fn left(&self, state: &State) {
         metrics::gauge!("stepwell_worker_busy").set(count(state.attempts.len()));
         if state.attempts.is_empty() {
-            self.emptied.notify_waiters();
+            self.emptied.tell();
         }
     }
 
@@ -148,15 +149,7 @@ impl Running {
 
     /// Waits until there are none.
     pub(super) async fn none(&self) {
-        loop {
-            let emptied = self.emptied.notified();
-            tokio::pin!(emptied);
-            emptied.as_mut().enable();
-            if self.len() == 0 {
-                return;
-            }
-            emptied.await;
-        }
+        self.emptied.wait(|| self.len() == 0).await;
     }
 }
 

@@ -1,14 +1,14 @@
 //! The plan of a tree.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use stepwell::expr::{BinaryOp, Expr, ExprKind, ObjectEntry, Span, Value};
 use stepwell::plan::{
     Action, ApproveNode, CatchArm, ForNode, IfArm, Jitter, JoinMode, KeepGoing, MatchArm, MatchNode, Node as PlanNode,
-    NodeId, NodeKind, PLAN_FORMAT, ParallelChild, Plan, Rarely, RepeatNode, RetryPolicy, StepNode, TryNode, WaitNode,
-    Wake,
+    NodeId, NodeKind, ParallelChild, Plan, Rarely, RepeatNode, RetryPolicy, StepNode, TryNode, WaitNode, Wake,
 };
+
+use crate::support::plans::plan_of_nodes;
 
 use super::script::{TIMEOUT_MS, backoff_ms};
 use super::tree::{Block, Needs, Node, Workflow, first_of};
@@ -26,25 +26,7 @@ pub fn plan_of(workflow: &Workflow, names: &[String]) -> Plan {
     let last = building.add(Some(root), "return", NodeKind::Return { value });
     let NodeKind::Block { children } = &mut building.nodes[root.0 as usize].kind else { unreachable!() };
     children.push(last);
-    Plan {
-        format: PLAN_FORMAT,
-        workflow: "random".into(),
-        description: None,
-        labels: BTreeMap::new(),
-        inputs: Vec::new(),
-        output: None,
-        settings: Vec::new(),
-        output_is_data: false,
-        timeout_ms: None,
-        secrets: Vec::new(),
-        triggers: Vec::new(),
-        concurrency: None,
-        undo_never: false,
-        keep_ms: None,
-        task_outputs: Default::default(),
-        nodes: building.nodes,
-        root,
-    }
+    plan_of_nodes("random", building.nodes)
 }
 
 fn expr(kind: ExprKind) -> Expr {

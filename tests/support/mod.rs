@@ -1,5 +1,6 @@
 //! What tests stand on.
 
+pub mod plans;
 pub mod postgres;
 pub mod redis;
 pub mod rows;
