@@ -287,6 +287,7 @@ impl Machine<'_> {
         }
         let judge = |expr| {
             let mut names = self.names(place.scope);
+            names.data = self.data_for(place, expr);
             names.local = Some(("error", error.to_value()));
             names.truth(expr)
         };

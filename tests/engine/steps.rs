@@ -89,6 +89,18 @@ fn unless_narrows_and_only_replaces_the_verdict() {
 }
 
 #[test]
+fn what_decides_over_a_retry_reads_data() {
+    let text = "workflow w { input patient: bool\n step a: work { retry 2 backoff 1s only data.patient } }";
+    for (patient, status) in [(true, ExecutionStatus::Running), (false, ExecutionStatus::Failed)] {
+        both(text, &format!("{{\"patient\": {patient}}}"), |mut world| {
+            world.answer(|_| Err(StepError::fatal("NO", "no")));
+            assert_eq!((world.status(), world.attempts("a")), (status, 1));
+            assert_eq!(world.error_code(), if patient { "" } else { "NO" });
+        });
+    }
+}
+
+#[test]
 fn a_late_or_doubled_outcome_is_refused_and_changes_nothing() {
     both(RETRIED, "{}", |mut world| {
         let path = StepPath::new("a");
