@@ -41,7 +41,14 @@ async fn server() -> (Server, tempfile::TempDir) {
             created_at: stepwell::expr::Timestamp(1),
         };
         let fresh_id = WorkflowId(Uuid::from_u128(n as u128 + 1));
-        let new = NewVersion { fresh_id, version, status: WorkflowStatus::Active, file: None, from_draft: false };
+        let new = NewVersion {
+            before: None,
+            fresh_id,
+            version,
+            status: WorkflowStatus::Active,
+            file: None,
+            from_draft: false,
+        };
         store.version_publish(&[new]).await.unwrap();
     }
     (Server::over(store, None, Map::new()).await, folder)

@@ -1,7 +1,9 @@
 //! Runs of pure steps: one row in the table, and for whoever reads them the steps that they are.
 
 use stepwell::engine::{ExecutionStatus, StepRow, StepStatus};
+use stepwell::expr::{Timestamp, Value};
 use stepwell::ids::ExecutionId;
+use stepwell::service::model::{Workflow, WorkflowStatus};
 use stepwell::service::ports::{Commit, ExecutionReads, ExecutionStore, StepFilter, StoreError, WorkflowStore};
 
 use crate::sim::rng::Rng;
@@ -142,7 +144,20 @@ async fn a_deleted_workflow_takes_its_runs_along() {
         let steps = run(1, 2..6);
         fresh.commit(Commit { starts: vec![ended], steps, ..Commit::default() }).await.unwrap();
         assert_eq!(fresh.count("fused_steps").await, 1);
-        fresh.database.workflow_delete(crate::store::workflow()).await.unwrap();
+        let workflow = Workflow {
+            id: crate::store::workflow(),
+            name: "orders".into(),
+            description: None,
+            metadata: Value::object::<&str>([]),
+            status: WorkflowStatus::Inactive,
+            active_version: None,
+            has_draft: false,
+            file: None,
+            created_at: Timestamp(1),
+            updated_at: Timestamp(1),
+        };
+        fresh.database.workflow_insert(&workflow).await.unwrap();
+        fresh.database.workflow_delete(&workflow).await.unwrap();
         assert_eq!(fresh.count("fused_steps").await, 0);
     })
     .await;

@@ -130,8 +130,14 @@ async fn open_waits_come_oldest_first_with_how_long_events_are_kept_for_them() {
             origin: Origin::Upload,
             created_at: Timestamp(1),
         };
-        let new =
-            NewVersion { fresh_id: workflow(), version, status: WorkflowStatus::Active, file: None, from_draft: false };
+        let new = NewVersion {
+            before: None,
+            fresh_id: workflow(),
+            version,
+            status: WorkflowStatus::Active,
+            file: None,
+            from_draft: false,
+        };
         store.version_publish(&[new]).await.unwrap();
         assert_eq!(store.event_keep("news").await.unwrap(), Some(7_200_000));
         assert_eq!(store.event_keep("nothing").await.unwrap(), None);

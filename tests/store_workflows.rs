@@ -13,6 +13,7 @@ use stepwell::service::ports::{
     Commit, ExecutionReads, ExecutionStore, LogFilter, NewVersion, StoreError, VersionFilter, WorkflowFilter,
     WorkflowStore,
 };
+use stepwell::store::Database;
 use uuid::Uuid;
 
 use crate::store::{Fresh, each, execution, id, log, step};
@@ -103,6 +104,7 @@ fn new_version(fresh: u128, name: &str) -> NewVersion {
     };
     let file = Some("a.flow".to_owned());
     NewVersion {
+        before: None,
         fresh_id: WorkflowId(Uuid::from_u128(fresh)),
         version,
         status: WorkflowStatus::Active,
@@ -111,8 +113,19 @@ fn new_version(fresh: u128, name: &str) -> NewVersion {
     }
 }
 
+/// Publishes over what is there.
 async fn publish(fresh: &Fresh, new: NewVersion) -> (Workflow, Version) {
-    fresh.database.version_publish(&[new]).await.unwrap().remove(0)
+    let before = fresh.database.workflow_find_by_name(&new.version.plan.workflow).await.unwrap();
+    fresh.database.version_publish(&[NewVersion { before, ..new }]).await.unwrap().remove(0)
+}
+
+/// The workflow as it is now.
+async fn now(database: &Database, name: &str) -> Workflow {
+    database.workflow_find_by_name(name).await.unwrap().unwrap()
+}
+
+fn is_stale<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+    assert!(matches!(result, Err(StoreError::Stale(_))), "{result:?}");
 }
 
 #[tokio::test]
@@ -127,15 +140,14 @@ async fn a_workflow_comes_back_as_it_was_written_and_its_name_is_unique() {
 
         (one.description, one.file, one.has_draft) = (None, None, true);
         (one.status, one.active_version) = (WorkflowStatus::Inactive, Some(9));
-        database.workflow_update(&one).await.unwrap();
+        database.workflow_update(&workflow(1, "orders"), &one).await.unwrap();
         assert_eq!(database.workflow_find_by_name("orders").await.unwrap(), Some(one));
         assert_eq!(database.workflow_find_by_name("Orders").await.unwrap(), None);
 
         database.workflow_insert(&workflow(3, "bills")).await.unwrap();
-        let renamed = database.workflow_update(&workflow(3, "orders")).await.unwrap_err();
+        let renamed = database.workflow_update(&workflow(3, "bills"), &workflow(3, "orders")).await.unwrap_err();
         assert!(matches!(renamed, StoreError::Conflict(_)), "{renamed}");
-        let gone = database.workflow_update(&workflow(4, "new")).await.unwrap_err();
-        assert!(matches!(gone, StoreError::Conflict(_)), "{gone}");
+        is_stale(database.workflow_update(&workflow(4, "new"), &workflow(4, "newer")).await);
     })
     .await;
 }
@@ -147,7 +159,7 @@ async fn workflows_are_listed_by_name_with_filters_and_a_cursor() {
             fresh.database.workflow_insert(&workflow(n, name)).await.unwrap();
         }
         let active = Workflow { status: WorkflowStatus::Active, ..workflow(2, "a") };
-        fresh.database.workflow_update(&active).await.unwrap();
+        fresh.database.workflow_update(&workflow(2, "a"), &active).await.unwrap();
         let list = |filter: WorkflowFilter| {
             let database = fresh.database.clone();
             async move {
@@ -222,10 +234,18 @@ async fn a_versions_steps_are_its_plans_with_expressions_as_written() {
 #[tokio::test]
 async fn a_source_of_several_workflows_is_published_whole_and_in_order() {
     each(|fresh| async move {
-        let new = [new_version(1, "z"), new_version(2, "a"), new_version(3, "z")];
-        let published = fresh.database.version_publish(&new).await.unwrap();
+        let (before, _) = publish(&fresh, new_version(3, "m")).await;
+        let again = NewVersion { before: Some(before), ..new_version(3, "m") };
+        let published =
+            fresh.database.version_publish(&[new_version(1, "z"), again.clone(), new_version(2, "a")]).await;
+        let published = published.unwrap();
         let seen: Vec<_> = published.iter().map(|(workflow, version)| (&*workflow.name, version.n)).collect();
-        assert_eq!(seen, [("z", 1), ("a", 1), ("z", 2)]);
+        assert_eq!(seen, [("z", 1), ("m", 2), ("a", 1)]);
+        // One of them is not as it was: none is written.
+        is_stale(fresh.database.version_publish(&[new_version(4, "new"), again]).await);
+        is_stale(fresh.database.version_publish(&[new_version(5, "new"), new_version(6, "z")]).await);
+        assert_eq!(fresh.database.workflow_find_by_name("new").await.unwrap(), None);
+        assert_eq!(fresh.count("workflow_versions").await, 4);
     })
     .await;
 }
@@ -236,15 +256,58 @@ async fn versions_published_at_once_get_numbers_of_their_own() {
         let publishers = (1..=8).map(|n| {
             let database = fresh.database.clone();
             tokio::spawn(async move {
-                database.version_publish(&[new_version(n, "orders"), new_version(100 + n, "bills")]).await
+                loop {
+                    let before = async |name: &str| database.workflow_find_by_name(name).await.unwrap();
+                    let mut new = [new_version(n, "orders"), new_version(100 + n, "bills")];
+                    (new[0].before, new[1].before) = (before("orders").await, before("bills").await);
+                    match database.version_publish(&new).await {
+                        Err(StoreError::Stale(_)) => {}
+                        published => return published.unwrap(),
+                    }
+                }
             })
         });
         let mut numbers = Vec::new();
         for publisher in publishers.collect::<Vec<_>>() {
-            numbers.push(publisher.await.unwrap().unwrap()[0].1.n);
+            numbers.push(publisher.await.unwrap()[0].1.n);
         }
         numbers.sort_unstable();
         assert_eq!(numbers, (1..=8).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_changes_decided_on_the_same_one_is_written() {
+    each(|fresh| async move {
+        let (before, _) = publish(&fresh, new_version(1, "orders")).await;
+        let changes = (0..8).map(|n| {
+            let (database, before) = (fresh.database.clone(), before.clone());
+            tokio::spawn(async move {
+                let at = Timestamp(1_000 + n);
+                match n % 4 {
+                    0 => {
+                        let new = NewVersion { before: Some(before), ..new_version(9, "orders") };
+                        database.version_publish(&[new]).await.map(drop)
+                    }
+                    1 => {
+                        let after = Workflow { status: WorkflowStatus::Inactive, updated_at: at, ..before.clone() };
+                        database.workflow_update(&before, &after).await
+                    }
+                    2 => database.draft_step_insert(&before, &[draft(11, 1, "a", 1)], at).await,
+                    _ => database.draft_step_delete(&before, Uuid::from_u128(12), at).await.map(drop),
+                }
+            })
+        });
+        let mut written = 0;
+        for change in changes.collect::<Vec<_>>() {
+            match change.await.unwrap() {
+                Ok(()) => written += 1,
+                told => is_stale(told),
+            }
+        }
+        assert_eq!(written, 1);
+        is_stale(fresh.database.workflow_delete(&before).await);
     })
     .await;
 }
@@ -254,10 +317,13 @@ async fn a_draft_becomes_the_version_that_is_compiled_from_it() {
     each(|fresh| async move {
         let database = &fresh.database;
         database.workflow_insert(&workflow(1, "orders")).await.unwrap();
-        database.draft_step_insert(&draft(12, 1, "b", 2)).await.unwrap();
-        database.draft_step_insert(&draft(11, 1, "a", 1)).await.unwrap();
-        let marked = database.workflow_find_by_name("orders").await.unwrap().unwrap();
-        assert!(marked.has_draft);
+        let at = Timestamp(150);
+        database
+            .draft_step_insert(&workflow(1, "orders"), &[draft(12, 1, "b", 2), draft(11, 1, "a", 1)], at)
+            .await
+            .unwrap();
+        let marked = now(database, "orders").await;
+        assert_eq!((marked.has_draft, marked.updated_at), (true, at));
         assert_eq!(
             database.draft_step_list(marked.id, None).await.unwrap(),
             [draft(11, 1, "a", 1), draft(12, 1, "b", 2)]
@@ -272,8 +338,9 @@ async fn a_draft_becomes_the_version_that_is_compiled_from_it() {
         assert!(steps.iter().map(|step| step.id.as_u128()).eq([11, 12]));
         assert_eq!(database.draft_step_list(workflow.id, None).await.unwrap(), []);
         // The names are free again for the next draft, and a version's step is no draft's to delete.
-        database.draft_step_insert(&draft(13, 1, "a", 1)).await.unwrap();
-        assert!(!database.draft_step_delete(Uuid::from_u128(11)).await.unwrap());
+        database.draft_step_insert(&workflow, &[draft(13, 1, "a", 1)], at).await.unwrap();
+        let workflow = now(database, "orders").await;
+        assert!(!database.draft_step_delete(&workflow, Uuid::from_u128(11), at).await.unwrap());
     })
     .await;
 }
@@ -284,17 +351,21 @@ async fn names_and_places_of_a_draft_are_unique() {
         let database = &fresh.database;
         database.workflow_insert(&workflow(1, "orders")).await.unwrap();
         database.workflow_insert(&workflow(2, "bills")).await.unwrap();
-        database.draft_step_insert(&draft(11, 1, "a", 1)).await.unwrap();
-        database.draft_step_insert(&draft(12, 2, "a", 1)).await.unwrap();
+        let at = Timestamp(150);
+        database.draft_step_insert(&workflow(1, "orders"), &[draft(11, 1, "a", 1)], at).await.unwrap();
+        database.draft_step_insert(&workflow(2, "bills"), &[draft(12, 2, "a", 1)], at).await.unwrap();
+        let orders = async || now(database, "orders").await;
         for wrong in [draft(13, 1, "a", 2), draft(13, 1, "b", 1), draft(13, 7, "b", 1)] {
-            let error = database.draft_step_insert(&wrong).await.unwrap_err();
+            // All or none.
+            let steps = [draft(14, 1, "c", 3), wrong];
+            let error = database.draft_step_insert(&orders().await, &steps, at).await.unwrap_err();
             assert!(matches!(error, StoreError::Conflict(_)), "{error}");
         }
         let changed = DraftStep { max_retries: Some(4), timeout_seconds: None, ..draft(11, 1, "renamed", 9) };
-        database.draft_step_update(&changed).await.unwrap();
+        database.draft_step_update(&orders().await, &changed).await.unwrap();
         assert_eq!(database.draft_step_list(changed.workflow, None).await.unwrap(), [changed]);
-        assert!(database.draft_step_delete(Uuid::from_u128(11)).await.unwrap());
-        assert!(!database.draft_step_delete(Uuid::from_u128(11)).await.unwrap());
+        assert!(database.draft_step_delete(&orders().await, Uuid::from_u128(11), at).await.unwrap());
+        assert!(!database.draft_step_delete(&orders().await, Uuid::from_u128(11), at).await.unwrap());
     })
     .await;
 }
@@ -311,12 +382,12 @@ async fn a_workflow_goes_with_all_of_its_rows_once_nothing_of_it_is_live() {
         let logs = vec![(id(10), log(stepwell::engine::LogLevel::Info, "x"))];
         fresh.commit(Commit { starts, steps, logs, ..Commit::default() }).await.unwrap();
 
-        let error = fresh.database.workflow_delete(workflow.id).await.unwrap_err();
+        let error = fresh.database.workflow_delete(&workflow).await.unwrap_err();
         assert!(matches!(error, StoreError::Conflict(_)), "{error}");
         assert_eq!(fresh.count("workflow_executions").await, 1_292, "a refusal deletes nothing");
         let ended = vec![crate::store::update(id(1), 9, ExecutionStatus::Cancelled)];
         fresh.commit(Commit { executions: ended, ..Commit::default() }).await.unwrap();
-        fresh.database.workflow_delete(workflow.id).await.unwrap();
+        fresh.database.workflow_delete(&workflow).await.unwrap();
 
         for table in ["workflows", "workflow_versions", "workflow_steps", "execution_logs"] {
             assert_eq!(fresh.count(table).await, 0, "{table}");
@@ -324,7 +395,7 @@ async fn a_workflow_goes_with_all_of_its_rows_once_nothing_of_it_is_live() {
         assert_eq!(fresh.count("workflow_executions").await, 1, "another workflow's stays");
         assert_eq!(fresh.count("step_executions").await, 1);
         assert_eq!(fresh.database.log_list(id(10), &LogFilter { limit: 1, ..LogFilter::default() }).await.unwrap(), []);
-        fresh.database.workflow_delete(workflow.id).await.expect("deleting again changes nothing");
+        is_stale(fresh.database.workflow_delete(&workflow).await);
     })
     .await;
 }

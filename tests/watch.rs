@@ -9,10 +9,12 @@ use stepwell::config::Config;
 use stepwell::server::Core;
 use stepwell::service::model::WorkflowStatus;
 use stepwell::service::task_types::TypeDefinition;
-use stepwell::service::{Handlers, SourceState, SourceStatus};
+use stepwell::service::{Handlers, SourceState, SourceStatus, StartRequest};
 use stepwell::watch::{Options, Watcher};
 use tempfile::TempDir;
 use tokio::sync::watch::Receiver;
+
+use crate::support::postgres::Postgres;
 
 /// How long a change may take to be seen before the test has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -367,4 +369,37 @@ async fn another_definition_of_a_task_type_is_another_version_and_one_that_does_
     assert_eq!((status, version), (WorkflowStatus::Active, 3));
     // What does not use it is as it was.
     watched.until_version("other.toml", 1).await;
+}
+
+/// Starts a workflow once the process has a share of the executions; the version that it runs.
+async fn started(core: &Core, workflow: &str) -> i64 {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let request = StartRequest { workflow: workflow.to_owned(), ..StartRequest::default() };
+        match core.service().execution_start(request).await {
+            Ok(started) => return started.execution().version,
+            Err(error) => assert!(tokio::time::Instant::now() < deadline, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_published_runs_as_soon_as_this_one_tells_of_the_file() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut config = Config::default();
+    config.database.url = Postgres::shared().database().await;
+    let other = Core::start(&config, Handlers::default()).await.unwrap();
+    let this = Core::start(&config, Handlers::default()).await.unwrap();
+    let options = Options { dir: temp.path().to_owned(), poll: None, debounce: Duration::from_millis(20) };
+    for version in 1..=3 {
+        fs::write(temp.path().join("a.toml"), source("a", &version.to_string())).unwrap();
+        for core in [&other, &this] {
+            Watcher::start(options.clone(), core.service().clone()).await.stop().await;
+        }
+        let told = this.service().sources().get("a.toml").unwrap();
+        assert_eq!(told.workflows, [("a".to_owned(), version)]);
+        // Nothing tells the one process of the other, and what is kept of the version before is still fresh.
+        assert_eq!(started(&this, "a").await, version);
+    }
 }

@@ -262,6 +262,7 @@ impl From<ServiceError> for Problem {
         match error {
             ServiceError::NotFound { help, .. } => Self::new(Kind::NotFound, detail).maybe_help(help),
             ServiceError::Conflict { help, .. } => Self::new(Kind::Conflict, detail).maybe_help(help),
+            ServiceError::Stale { .. } => Self::new(Kind::Conflict, detail).help("look at it, and try again"),
             ServiceError::Illegal { allowed, .. } => {
                 let mut problem = Self::new(Kind::IllegalTransition, detail);
                 problem.dto.allowed = allowed.into_iter().map(str::to_owned).collect();

@@ -54,6 +54,21 @@ pub struct StepPatch {
     pub max_retries: Option<Option<i32>>,
 }
 
+/// The draft of a workflow.
+struct Draft {
+    /// Where it is to be opened: each step of the active version, and its copy.
+    copied: Vec<(Uuid, Uuid)>,
+    /// Its steps.
+    steps: Vec<DraftStep>,
+}
+
+impl Draft {
+    /// Whether its steps are written.
+    fn is_there(&self) -> bool {
+        self.copied.is_empty()
+    }
+}
+
 impl Service {
     /// The steps of a version, or for none of the draft where there is one, else of the active version.
     ///
@@ -83,10 +98,71 @@ impl Service {
     /// # Errors
     /// Invalid fields; a conflict where the name or the order is taken, or the workflow is not made through the JSON API.
     pub async fn step_create(&self, workflow: &str, new: NewStep) -> ServiceResult<DraftStep> {
-        let _editing = self.editing.lock().await;
-        let workflow = self.workflow_resolve(workflow).await?;
+        self.edit(|| async {
+            let workflow = self.workflow_resolve(workflow).await?;
+            let mut step = self.new_step(&workflow, new.clone());
+            self.step_check(&step).await?;
+            let draft = self.draft_open(&workflow).await?;
+            if new.step_order.is_none() {
+                step.step_order = draft.steps.iter().map(|one| one.step_order).max().unwrap_or(0).saturating_add(1);
+            }
+            refuse_taken(&step, &draft.steps)?;
+            let mut steps = if draft.is_there() { Vec::new() } else { draft.steps };
+            steps.push(step.clone());
+            let inserted = self.store.draft_step_insert(&workflow, &steps, step.updated_at).await;
+            inserted.map_err(|error| step_taken(error, &step))?;
+            Ok(step)
+        })
+        .await
+    }
+
+    /// Changes a step of a workflow's draft; opens one where there is none.
+    ///
+    /// # Errors
+    /// As `step_create`, and not found.
+    pub async fn step_update(&self, workflow: &str, id: Uuid, patch: StepPatch) -> ServiceResult<DraftStep> {
+        self.edit(|| async {
+            let workflow = self.workflow_resolve(workflow).await?;
+            let (step, mut draft) = self.draft_step_to_edit(&workflow, id).await?;
+            let step = DraftStep { updated_at: self.clock.now(), ..patched(step, patch.clone()) };
+            self.step_check(&step).await?;
+            refuse_taken(&step, &draft.steps)?;
+            let written = if draft.is_there() {
+                self.store.draft_step_update(&workflow, &step).await
+            } else {
+                draft.steps.iter_mut().filter(|one| one.id == step.id).for_each(|one| one.clone_from(&step));
+                self.store.draft_step_insert(&workflow, &draft.steps, step.updated_at).await
+            };
+            written.map_err(|error| step_taken(error, &step))?;
+            Ok(step)
+        })
+        .await
+    }
+
+    /// Deletes a step of a workflow's draft; opens one where there is none.
+    ///
+    /// # Errors
+    /// Not found; a conflict where the workflow is not made through the JSON API.
+    pub async fn step_delete(&self, workflow: &str, id: Uuid) -> ServiceResult<()> {
+        self.edit(|| async {
+            let workflow = self.workflow_resolve(workflow).await?;
+            let (step, mut draft) = self.draft_step_to_edit(&workflow, id).await?;
+            let now = self.clock.now();
+            if !draft.is_there() {
+                draft.steps.retain(|one| one.id != step.id);
+                return Ok(self.store.draft_step_insert(&workflow, &draft.steps, now).await?);
+            }
+            match self.store.draft_step_delete(&workflow, step.id, now).await? {
+                true => Ok(()),
+                false => Err(no_step(&workflow, id)),
+            }
+        })
+        .await
+    }
+
+    fn new_step(&self, workflow: &Workflow, new: NewStep) -> DraftStep {
         let now = self.clock.now();
-        let mut step = DraftStep {
+        DraftStep {
             id: self.entropy.uuid(),
             workflow: workflow.id,
             version: None,
@@ -98,55 +174,12 @@ impl Service {
             max_retries: new.max_retries,
             created_at: now,
             updated_at: now,
-        };
-        self.step_check(&step).await?;
-        let (_, others) = self.draft_open(&workflow).await?;
-        if new.step_order.is_none() {
-            step.step_order = others.iter().map(|one| one.step_order).max().unwrap_or(0).saturating_add(1);
-        }
-        refuse_taken(&step, &others)?;
-        self.store.draft_step_insert(&step).await.map_err(|error| step_taken(error, &step))?;
-        Ok(step)
-    }
-
-    /// Changes a step of a workflow's draft; opens one where there is none.
-    ///
-    /// # Errors
-    /// As `step_create`, and not found.
-    pub async fn step_update(&self, workflow: &str, id: Uuid, patch: StepPatch) -> ServiceResult<DraftStep> {
-        let _editing = self.editing.lock().await;
-        let workflow = self.workflow_resolve(workflow).await?;
-        let (mut step, others) = self.draft_step_to_edit(&workflow, id).await?;
-        step.name = patch.name.unwrap_or(step.name);
-        step.task_type = patch.task_type.unwrap_or(step.task_type);
-        step.step_order = patch.step_order.unwrap_or(step.step_order);
-        step.config = patch.config.unwrap_or(step.config);
-        step.timeout_seconds = patch.timeout_seconds.unwrap_or(step.timeout_seconds);
-        step.max_retries = patch.max_retries.unwrap_or(step.max_retries);
-        step.updated_at = self.clock.now();
-        self.step_check(&step).await?;
-        refuse_taken(&step, &others)?;
-        self.store.draft_step_update(&step).await.map_err(|error| step_taken(error, &step))?;
-        Ok(step)
-    }
-
-    /// Deletes a step of a workflow's draft; opens one where there is none.
-    ///
-    /// # Errors
-    /// Not found; a conflict where the workflow is not made through the JSON API.
-    pub async fn step_delete(&self, workflow: &str, id: Uuid) -> ServiceResult<()> {
-        let _editing = self.editing.lock().await;
-        let workflow = self.workflow_resolve(workflow).await?;
-        let (step, _) = self.draft_step_to_edit(&workflow, id).await?;
-        match self.store.draft_step_delete(step.id).await? {
-            true => Ok(()),
-            false => Err(no_step(&workflow, id)),
         }
     }
 
     /// Compiles a workflow's draft and publishes it as the next version, active at once.
     pub(super) async fn draft_publish(&self, workflow: Workflow) -> ServiceResult<Workflow> {
-        let steps = self.store.draft_step_list(workflow.id, None).await?;
+        let steps = self.draft_steps(&workflow).await?;
         if steps.is_empty() {
             let help = format!("add one: POST /api/v1/workflows/{}/steps", workflow.name);
             return Err(ServiceError::field("steps", format!("the workflow has no steps; {help}")));
@@ -170,8 +203,9 @@ impl Service {
             origin: Origin::Api,
             created_at: self.clock.now(),
         };
-        let new =
-            NewVersion { fresh_id: workflow.id, version, status: WorkflowStatus::Active, file: None, from_draft: true };
+        let fresh_id = workflow.id;
+        let status = WorkflowStatus::Active;
+        let new = NewVersion { before: Some(workflow), fresh_id, version, status, file: None, from_draft: true };
         let published = self.store.version_publish(&[new]).await?.into_iter().next();
         let Some((workflow, _)) = published else {
             return Err(ServiceError::Internal { message: "the store published nothing".to_owned() });
@@ -180,23 +214,30 @@ impl Service {
         Ok(workflow)
     }
 
-    /// The draft's steps, and for each the one of the active version that it is a copy of. Opens a draft beside the active
-    /// version where there is none.
-    async fn draft_open(&self, workflow: &Workflow) -> ServiceResult<(Vec<(Uuid, Uuid)>, Vec<DraftStep>)> {
+    /// The draft of a workflow: the one that is there, or one to be opened beside the active version.
+    async fn draft_open(&self, workflow: &Workflow) -> ServiceResult<Draft> {
         refuse_owned(workflow)?;
-        let there = self.store.draft_step_list(workflow.id, None).await?;
-        let Some(n) = workflow.active_version.filter(|_| !workflow.has_draft && there.is_empty()) else {
-            return Ok((Vec::new(), there));
+        let steps = self.draft_steps(workflow).await?;
+        let Some(n) = workflow.active_version.filter(|_| !workflow.has_draft && steps.is_empty()) else {
+            return Ok(Draft { copied: Vec::new(), steps });
         };
         self.refuse_not_json(workflow, n).await?;
         let (mut copied, mut steps) = (Vec::new(), Vec::new());
         for step in self.store.draft_step_list(workflow.id, Some(n)).await? {
             let copy = DraftStep { id: self.entropy.uuid(), version: None, ..step.clone() };
-            self.store.draft_step_insert(&copy).await?;
             copied.push((step.id, copy.id));
             steps.push(copy);
         }
-        Ok((copied, steps))
+        Ok(Draft { copied, steps })
+    }
+
+    /// The steps of the draft of a workflow that is still as it was read: whatever changes them, changes it.
+    async fn draft_steps(&self, workflow: &Workflow) -> ServiceResult<Vec<DraftStep>> {
+        let steps = self.store.draft_step_list(workflow.id, None).await?;
+        match self.store.workflow_find(workflow.id).await? {
+            Some(now) if now == *workflow => Ok(steps),
+            _ => Err(StoreError::Stale(format!("the workflow `{}`", workflow.name)).into()),
+        }
     }
 
     /// What came as a text has steps that the JSON API can't edit.
@@ -210,7 +251,7 @@ impl Service {
     }
 
     /// The draft's step of this id, or the draft's copy of the active version's; and all steps of the draft.
-    async fn draft_step_to_edit(&self, workflow: &Workflow, id: Uuid) -> ServiceResult<(DraftStep, Vec<DraftStep>)> {
+    async fn draft_step_to_edit(&self, workflow: &Workflow, id: Uuid) -> ServiceResult<(DraftStep, Draft)> {
         refuse_owned(workflow)?;
         if !workflow.has_draft
             && let Some(n) = workflow.active_version
@@ -218,10 +259,10 @@ impl Service {
         {
             return Err(no_step(workflow, id));
         }
-        let (copied, steps) = self.draft_open(workflow).await?;
-        let id_there = copied.iter().find(|(from, _)| *from == id).map_or(id, |(_, to)| *to);
-        let step = steps.iter().find(|step| step.id == id_there).cloned();
-        step.map(|step| (step, steps)).ok_or_else(|| no_step(workflow, id))
+        let draft = self.draft_open(workflow).await?;
+        let id_there = draft.copied.iter().find(|(from, _)| *from == id).map_or(id, |(_, to)| *to);
+        let step = draft.steps.iter().find(|step| step.id == id_there).cloned();
+        step.map(|step| (step, draft)).ok_or_else(|| no_step(workflow, id))
     }
 
     async fn step_check(&self, step: &DraftStep) -> ServiceResult<()> {
@@ -240,6 +281,19 @@ impl Service {
         check_range("timeout_seconds", step.timeout_seconds, 1..=MAX_TIMEOUT_SECONDS, &mut errors);
         check_range("max_retries", step.max_retries, 0..=MAX_RETRIES, &mut errors);
         if errors.is_empty() { Ok(()) } else { Err(ServiceError::Invalid { errors }) }
+    }
+}
+
+/// A step as it is to be.
+fn patched(step: DraftStep, patch: StepPatch) -> DraftStep {
+    DraftStep {
+        name: patch.name.unwrap_or(step.name),
+        task_type: patch.task_type.unwrap_or(step.task_type),
+        step_order: patch.step_order.unwrap_or(step.step_order),
+        config: patch.config.unwrap_or(step.config),
+        timeout_seconds: patch.timeout_seconds.unwrap_or(step.timeout_seconds),
+        max_retries: patch.max_retries.unwrap_or(step.max_retries),
+        ..step
     }
 }
 

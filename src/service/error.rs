@@ -46,6 +46,11 @@ pub enum ServiceError {
         /// The way out.
         help: Option<String>,
     },
+    /// What it was decided on was changed meanwhile, by another process: nothing was done.
+    Stale {
+        /// What was changed.
+        message: String,
+    },
     /// The state does not allow it.
     Illegal {
         /// What was asked, and what the state is.
@@ -148,6 +153,7 @@ impl fmt::Display for ServiceError {
         match self {
             Self::NotFound { what, name, .. } => write!(f, "there is no {what} `{name}`"),
             Self::Conflict { message, .. }
+            | Self::Stale { message }
             | Self::Illegal { message, .. }
             | Self::Limit { message }
             | Self::Misfit { message, .. }
@@ -186,6 +192,7 @@ impl From<StoreError> for ServiceError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict(message) => Self::conflict(message),
+            StoreError::Stale(_) => Self::Stale { message: error.to_string() },
             StoreError::Unavailable(_) => Self::unavailable(error.to_string()),
             StoreError::Corrupt(_) => Self::Internal { message: error.to_string() },
         }

@@ -38,6 +38,9 @@ pub struct Parts {
     pub limits: Limits,
 }
 
+/// How often a change of definitions is decided at most: each time but the last, another process has made one.
+const TRIES: usize = 10;
+
 /// What may grow how far.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -81,9 +84,8 @@ pub struct Service {
     pub(super) leased: Arc<Leased>,
     /// Counts the changes of registered task types that this process made.
     pub(super) registrations: watch::Sender<u64>,
-    /// One change of definitions at a time in this process, so that what a change was decided on still holds when it is
-    /// written. Other processes are told apart by the store's conflicts.
-    pub(super) editing: Mutex<()>,
+    /// One change of definitions at a time in this process.
+    editing: Mutex<()>,
     sources: Arc<Sources>,
 }
 
@@ -143,6 +145,22 @@ impl Service {
             Some(close) => error.help(format!("did you mean `{close}`?")),
             None => error,
         }
+    }
+
+    /// Makes a change of definitions: one at a time in this process, and where another process changed what it was decided on
+    /// before it was written, it is decided anew.
+    pub(super) async fn edit<T, F>(&self, change: impl Fn() -> F) -> ServiceResult<T>
+    where
+        F: Future<Output = ServiceResult<T>>,
+    {
+        let _editing = self.editing.lock().await;
+        for _ in 1..TRIES {
+            match change().await {
+                Err(ServiceError::Stale { .. }) => {}
+                done => return done,
+            }
+        }
+        change().await
     }
 
     /// Drops what is cached of a workflow, here and in the runtime.

@@ -111,24 +111,9 @@ impl Service {
     /// `Diagnostics` where it does not compile; a conflict where another file owns one of its workflows.
     pub async fn source_publish(&self, upload: Upload) -> ServiceResult<Published> {
         let valid = self.source_validate(upload.source()).await?;
-        let _editing = self.editing.lock().await;
-        let mut kept = Vec::new();
-        let mut new = Vec::new();
-        for plan in &valid.plans {
-            let existing = self.store.workflow_find_by_name(&plan.workflow).await?;
-            if let Some(workflow) = &existing {
-                owner_allows(workflow, &upload)?;
-            }
-            match self.with_this_text(existing.as_ref(), &valid.hash).await? {
-                Some(version) if version.plan_hash == plan.hash() => kept.push((existing, version)),
-                // The text is the same, and what is known of its task types is not: nobody asked for it to be activated.
-                Some(_) => new.push(self.new_version(plan, &valid, &upload, status_kept(existing, &upload))),
-                None => new.push(self.new_version(plan, &valid, &upload, WorkflowStatus::Active)),
-            }
-        }
-        let workflows = self.publish(kept, new, &valid, &upload).await?;
+        let workflows = self.edit(|| self.publish(&valid, &upload)).await?;
         if let Some(path) = upload.file() {
-            self.release_others(path, &valid.plans).await?;
+            self.edit(|| self.release_others(path, &valid.plans)).await?;
         }
         Ok(Published { source: valid.source, hash: valid.hash, workflows, diagnostics: valid.diagnostics })
     }
@@ -138,8 +123,7 @@ impl Service {
     /// # Errors
     /// The store's.
     pub async fn source_remove(&self, path: &str) -> ServiceResult<Vec<Workflow>> {
-        let _editing = self.editing.lock().await;
-        self.release_others(path, &[]).await
+        self.edit(|| self.release_others(path, &[])).await
     }
 
     /// The files that own workflows, by path: what a watcher compares with what it finds when it starts.
@@ -167,7 +151,8 @@ impl Service {
         Ok(active.filter(|version| &*version.source_hash == hash))
     }
 
-    fn new_version(&self, plan: &Arc<Plan>, valid: &Validated, upload: &Upload, status: WorkflowStatus) -> NewVersion {
+    /// A version of a workflow that is new.
+    fn new_version(&self, plan: &Arc<Plan>, valid: &Validated, upload: &Upload) -> NewVersion {
         let fresh_id = WorkflowId(self.entropy.uuid());
         let version = Version {
             workflow: fresh_id,
@@ -180,27 +165,45 @@ impl Service {
             origin: upload.origin.clone(),
             created_at: self.clock.now(),
         };
-        NewVersion { fresh_id, version, status, file: upload.file().map(str::to_owned), from_draft: false }
+        NewVersion {
+            before: None,
+            fresh_id,
+            version,
+            status: WorkflowStatus::Active,
+            file: upload.file().map(str::to_owned),
+            from_draft: false,
+        }
     }
 
-    /// Writes what is new, adopts what is not, and gives both in the order of the source.
-    async fn publish(
-        &self,
-        kept: Vec<(Option<Workflow>, Version)>,
-        new: Vec<NewVersion>,
-        valid: &Validated,
-        upload: &Upload,
-    ) -> ServiceResult<Vec<PublishedWorkflow>> {
+    /// Decides which of a text's workflows are new, writes those, adopts the others, and gives all in the order of the text.
+    async fn publish(&self, valid: &Validated, upload: &Upload) -> ServiceResult<Vec<PublishedWorkflow>> {
+        let (mut kept, mut new) = (Vec::new(), Vec::new());
+        for plan in &valid.plans {
+            let before = self.store.workflow_find_by_name(&plan.workflow).await?;
+            if let Some(workflow) = &before {
+                owner_allows(workflow, upload)?;
+            }
+            let with_this_text = self.with_this_text(before.as_ref(), &valid.hash).await?;
+            // The text is the same, and what is known of its task types is not: nobody asked for it to be activated.
+            let status = with_this_text.as_ref().and(before.as_ref()).map(|workflow| status_kept(workflow, upload));
+            match (with_this_text, before) {
+                (Some(version), Some(workflow)) if version.plan_hash == plan.hash() => kept.push((workflow, version)),
+                (_, before) => {
+                    let status = status.unwrap_or(WorkflowStatus::Active);
+                    new.push(NewVersion { before, status, ..self.new_version(plan, valid, upload) });
+                }
+            }
+        }
         let mut published = Vec::new();
+        // These first: what is decided anew finds them done, and the versions are written all or none.
+        for (workflow, version) in kept {
+            published.push(of_version(self.adopt(workflow, upload.file()).await?, &version, false));
+        }
         if !new.is_empty() {
             for (workflow, version) in self.store.version_publish(&new).await? {
                 self.workflow_changed(&workflow).await;
                 published.push(of_version(workflow, &version, true));
             }
-        }
-        for (workflow, version) in kept {
-            let Some(workflow) = workflow else { continue };
-            published.push(of_version(self.adopt(workflow, upload.file()).await?, &version, false));
         }
         let place = |one: &PublishedWorkflow| valid.plans.iter().position(|plan| plan.workflow == one.workflow.name);
         published.sort_by_key(place);
@@ -209,31 +212,24 @@ impl Service {
 
     /// A workflow that has this text already becomes its file's. One that was given free when its file went is active again;
     /// one that somebody deactivated stays so, also when its file was renamed.
-    async fn adopt(&self, mut workflow: Workflow, file: Option<&str>) -> ServiceResult<Workflow> {
-        let Some(file) = file.filter(|file| workflow.file.as_deref() != Some(file)) else { return Ok(workflow) };
-        if workflow.file.replace(file.to_owned()).is_none() {
-            workflow.status = WorkflowStatus::Active;
-        }
-        workflow.updated_at = self.clock.now();
-        self.store.workflow_update(&workflow).await?;
-        self.workflow_changed(&workflow).await;
-        Ok(workflow)
+    async fn adopt(&self, before: Workflow, file: Option<&str>) -> ServiceResult<Workflow> {
+        // Another process may have published it, and what is kept here be of before.
+        self.plans.forget(before.id);
+        let Some(file) = file.filter(|file| before.file.as_deref() != Some(file)) else { return Ok(before) };
+        let status = if before.file.is_none() { WorkflowStatus::Active } else { before.status };
+        self.workflow_replace(&before, Workflow { file: Some(file.to_owned()), status, ..before.clone() }).await
     }
 
     /// Deactivates what the file owned and no longer holds.
     async fn release_others(&self, path: &str, plans: &[Arc<Plan>]) -> ServiceResult<Vec<Workflow>> {
         let mut released = Vec::new();
-        for mut workflow in self.owned_workflows().await? {
-            let held = plans.iter().any(|plan| plan.workflow == workflow.name);
-            if held || workflow.file.as_deref() != Some(path) {
+        for before in self.owned_workflows().await? {
+            let held = plans.iter().any(|plan| plan.workflow == before.name);
+            if held || before.file.as_deref() != Some(path) {
                 continue;
             }
-            workflow.file = None;
-            workflow.status = WorkflowStatus::Inactive;
-            workflow.updated_at = self.clock.now();
-            self.store.workflow_update(&workflow).await?;
-            self.workflow_changed(&workflow).await;
-            released.push(workflow);
+            let after = Workflow { file: None, status: WorkflowStatus::Inactive, ..before.clone() };
+            released.push(self.workflow_replace(&before, after).await?);
         }
         Ok(released)
     }
@@ -259,9 +255,9 @@ impl Service {
 
 /// The status of a workflow that gets another version of the text that it has. One that was given free when its file went is
 /// active again.
-fn status_kept(workflow: Option<Workflow>, upload: &Upload) -> WorkflowStatus {
-    let kept = workflow.filter(|workflow| workflow.file.is_some() || upload.file().is_none());
-    kept.map_or(WorkflowStatus::Active, |workflow| workflow.status)
+fn status_kept(workflow: &Workflow, upload: &Upload) -> WorkflowStatus {
+    let given_free = workflow.file.is_none() && upload.file().is_some();
+    if given_free { WorkflowStatus::Active } else { workflow.status }
 }
 
 fn of_version(workflow: Workflow, version: &Version, changed: bool) -> PublishedWorkflow {

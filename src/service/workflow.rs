@@ -63,10 +63,6 @@ impl Service {
             created_at: now,
             updated_at: now,
         };
-        let _editing = self.editing.lock().await;
-        if self.store.workflow_find_by_name(&workflow.name).await?.is_some() {
-            return Err(taken(&workflow.name));
-        }
         self.store.workflow_insert(&workflow).await.map_err(|error| name_taken(error, &workflow.name))?;
         Ok(workflow)
     }
@@ -84,29 +80,12 @@ impl Service {
     /// # Errors
     /// Invalid fields; a conflict where a file owns it, the name is taken, or it has a version and would be renamed.
     pub async fn workflow_update(&self, id: &str, patch: WorkflowPatch) -> ServiceResult<Workflow> {
-        let _editing = self.editing.lock().await;
-        let mut workflow = self.workflow_resolve(id).await?;
-        refuse_owned(&workflow)?;
-        let mut errors = Vec::new();
-        if let Some(name) = patch.name.filter(|name| **name != *workflow.name) {
-            check_workflow_name(&name, &mut errors);
-            refuse_rename(&workflow)?;
-            workflow.name = name.into();
-        }
-        if let Some(description) = patch.description {
-            check_description(description.as_deref(), &mut errors);
-            workflow.description = description;
-        }
-        if let Some(metadata) = patch.metadata {
-            workflow.metadata = checked_metadata(metadata, &mut errors);
-        }
-        if !errors.is_empty() {
-            return Err(ServiceError::Invalid { errors });
-        }
-        workflow.updated_at = self.clock.now();
-        self.store.workflow_update(&workflow).await.map_err(|error| name_taken(error, &workflow.name))?;
-        self.workflow_changed(&workflow).await;
-        Ok(workflow)
+        self.edit(|| async {
+            let before = self.workflow_resolve(id).await?;
+            let after = patched(&before, patch.clone())?;
+            self.workflow_replace(&before, after).await
+        })
+        .await
     }
 
     /// Makes a workflow startable: compiles its draft, where it has one, and activates it.
@@ -114,12 +93,14 @@ impl Service {
     /// # Errors
     /// `Diagnostics` where the draft does not compile.
     pub async fn workflow_activate(&self, id: &str) -> ServiceResult<Workflow> {
-        let _editing = self.editing.lock().await;
-        let workflow = self.workflow_resolve(id).await?;
-        if workflow.has_draft || workflow.active_version.is_none() {
-            return self.draft_publish(workflow).await;
-        }
-        self.workflow_set_status(workflow, WorkflowStatus::Active).await
+        self.edit(|| async {
+            let workflow = self.workflow_resolve(id).await?;
+            if workflow.has_draft || workflow.active_version.is_none() {
+                return self.draft_publish(workflow).await;
+            }
+            self.workflow_set_status(workflow, WorkflowStatus::Active).await
+        })
+        .await
     }
 
     /// Refuses new executions of a workflow; those under way go on.
@@ -127,13 +108,15 @@ impl Service {
     /// # Errors
     /// Illegal for a draft.
     pub async fn workflow_deactivate(&self, id: &str) -> ServiceResult<Workflow> {
-        let _editing = self.editing.lock().await;
-        let workflow = self.workflow_resolve(id).await?;
-        if workflow.status == WorkflowStatus::Draft {
-            let message = format!("the workflow `{}` is a draft: it can't be deactivated", workflow.name);
-            return Err(ServiceError::Illegal { message, allowed: vec!["active", "inactive"] });
-        }
-        self.workflow_set_status(workflow, WorkflowStatus::Inactive).await
+        self.edit(|| async {
+            let workflow = self.workflow_resolve(id).await?;
+            if workflow.status == WorkflowStatus::Draft {
+                let message = format!("the workflow `{}` is a draft: it can't be deactivated", workflow.name);
+                return Err(ServiceError::Illegal { message, allowed: vec!["active", "inactive"] });
+            }
+            self.workflow_set_status(workflow, WorkflowStatus::Inactive).await
+        })
+        .await
     }
 
     /// Deletes a workflow with its versions and ended executions.
@@ -141,30 +124,57 @@ impl Service {
     /// # Errors
     /// A conflict where a file owns it, or executions of it have not ended.
     pub async fn workflow_delete(&self, id: &str) -> ServiceResult<()> {
-        let _editing = self.editing.lock().await;
-        let workflow = self.workflow_resolve(id).await?;
-        refuse_owned(&workflow)?;
-        let live = self.store.execution_count_live(workflow.id).await?;
-        if live > 0 {
-            let are = if live == 1 { "1 execution that has" } else { &format!("{live} executions that have") };
-            return Err(ServiceError::conflict(format!("the workflow `{}` has {are} not ended", workflow.name))
-                .help("cancel them, or deactivate the workflow and delete it when they have ended"));
-        }
-        self.store.workflow_delete(workflow.id).await?;
-        self.workflow_changed(&workflow).await;
-        Ok(())
+        self.edit(|| async {
+            let workflow = self.workflow_resolve(id).await?;
+            refuse_owned(&workflow)?;
+            let live = self.store.execution_count_live(workflow.id).await?;
+            if live > 0 {
+                let are = if live == 1 { "1 execution that has" } else { &format!("{live} executions that have") };
+                return Err(ServiceError::conflict(format!("the workflow `{}` has {are} not ended", workflow.name))
+                    .help("cancel them, or deactivate the workflow and delete it when they have ended"));
+            }
+            self.store.workflow_delete(&workflow).await?;
+            self.workflow_changed(&workflow).await;
+            Ok(())
+        })
+        .await
     }
 
-    async fn workflow_set_status(&self, mut workflow: Workflow, status: WorkflowStatus) -> ServiceResult<Workflow> {
-        if workflow.status == status {
-            return Ok(workflow);
+    async fn workflow_set_status(&self, before: Workflow, status: WorkflowStatus) -> ServiceResult<Workflow> {
+        if before.status == status {
+            return Ok(before);
         }
-        workflow.status = status;
-        workflow.updated_at = self.clock.now();
-        self.store.workflow_update(&workflow).await?;
-        self.workflow_changed(&workflow).await;
-        Ok(workflow)
+        self.workflow_replace(&before, Workflow { status, ..before.clone() }).await
     }
+
+    /// Writes what was decided on a workflow as it was `before`.
+    pub(super) async fn workflow_replace(&self, before: &Workflow, after: Workflow) -> ServiceResult<Workflow> {
+        let after = Workflow { updated_at: self.clock.now(), ..after };
+        let replaced = self.store.workflow_update(before, &after).await;
+        replaced.map_err(|error| name_taken(error, &after.name))?;
+        self.workflow_changed(&after).await;
+        Ok(after)
+    }
+}
+
+/// A workflow as it is to be.
+fn patched(before: &Workflow, patch: WorkflowPatch) -> ServiceResult<Workflow> {
+    refuse_owned(before)?;
+    let mut errors = Vec::new();
+    let mut workflow = before.clone();
+    if let Some(name) = patch.name.filter(|name| **name != *before.name) {
+        check_workflow_name(&name, &mut errors);
+        refuse_rename(before)?;
+        workflow.name = name.into();
+    }
+    if let Some(description) = patch.description {
+        check_description(description.as_deref(), &mut errors);
+        workflow.description = description;
+    }
+    if let Some(metadata) = patch.metadata {
+        workflow.metadata = checked_metadata(metadata, &mut errors);
+    }
+    if errors.is_empty() { Ok(workflow) } else { Err(ServiceError::Invalid { errors }) }
 }
 
 /// Refuses edits of what a file owns.

@@ -1,9 +1,9 @@
 //! Versions: published in one transaction, numbered without a gap, immutable.
 
-use sea_orm::sea_query::{Expr, LockType};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, TryInsertResult,
 };
 
 use crate::expr::{Timestamp, Value};
@@ -11,14 +11,11 @@ use crate::ids::WorkflowId;
 use crate::lang::Notation;
 use crate::plan::PlanHash;
 use crate::service::model::{Version, Workflow, WorkflowStatus};
-use crate::service::ports::{NewVersion, Page, StoreError, StoreResult, Total, VersionFilter};
+use crate::service::ports::{NewVersion, Page, StoreResult, Total, VersionFilter};
 
 use super::database::only;
 use super::entity::{version, workflow, workflow_step};
 use super::{events, row, version_steps, workflows};
-
-/// How many rows of steps one statement inserts: 11 columns each, below SQLite's limit of parameters.
-const STEPS: usize = 500;
 
 /// Publishes versions in a transaction that the caller began; this ends it.
 pub(super) async fn publish(
@@ -52,8 +49,12 @@ async fn publish_one(transaction: &DatabaseTransaction, new: &NewVersion) -> Sto
     Ok((after, version))
 }
 
-/// The workflow of a new version, made where there is none of its name, and locked.
+/// The workflow of a new version, locked: as it was when this was decided on, or made now.
 async fn workflow_for_update(transaction: &DatabaseTransaction, new: &NewVersion) -> StoreResult<Workflow> {
+    if let Some(before) = &new.before {
+        workflows::lock(transaction, before).await?;
+        return Ok(before.clone());
+    }
     let name = &new.version.plan.workflow;
     let fresh = Workflow {
         id: new.fresh_id,
@@ -67,13 +68,14 @@ async fn workflow_for_update(transaction: &DatabaseTransaction, new: &NewVersion
         created_at: new.version.created_at,
         updated_at: new.version.created_at,
     };
-    workflow::Entity::insert(workflows::model(&fresh).into_active_model())
+    let inserted = workflow::Entity::insert(workflows::model(&fresh).into_active_model())
         .on_conflict_do_nothing_on([workflow::Column::Name])
         .exec_without_returning(transaction)
         .await?;
-    let found = workflow::Entity::find().filter(workflow::Column::Name.eq(&**name)).lock(LockType::Update);
-    let gone = || StoreError::Unavailable(format!("the workflow `{name}` was deleted meanwhile"));
-    workflows::from_model(found.one(transaction).await?.ok_or_else(gone)?)
+    match inserted {
+        TryInsertResult::Inserted(1) => Ok(fresh),
+        _ => Err(workflows::stale(name)),
+    }
 }
 
 /// A workflow as its new version describes it.
@@ -111,7 +113,7 @@ async fn write_steps(transaction: &DatabaseTransaction, new: &NewVersion, versio
         return Ok(());
     }
     let steps = version_steps::of(version);
-    for steps in steps.chunks(STEPS) {
+    for steps in steps.chunks(workflows::STEPS) {
         let rows = steps.iter().map(|step| workflows::step_model(step).into_active_model());
         workflow_step::Entity::insert_many(rows).exec_without_returning(transaction).await?;
     }

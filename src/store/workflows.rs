@@ -19,6 +19,9 @@ use super::database::only;
 use super::entity::{control, execution, fused, log, step, workflow, workflow_step};
 use super::{Database, events, reads, row, versions};
 
+/// How many rows of steps one statement inserts: 11 columns each, below SQLite's limit of parameters.
+pub(super) const STEPS: usize = 500;
+
 /// How many executions are deleted by one transaction, so that commits go on between.
 const DELETE_BATCH: u64 = 500;
 
@@ -49,13 +52,16 @@ impl WorkflowStore for Database {
         Ok(Page { items: rows.into_iter().map(from_model).collect::<StoreResult<_>>()?, total })
     }
 
-    async fn workflow_update(&self, new: &Workflow) -> StoreResult<()> {
-        model(new).into_active_model().reset_all().update(&self.write).await?;
+    async fn workflow_update(&self, before: &Workflow, after: &Workflow) -> StoreResult<()> {
+        let transaction = self.begin().await?;
+        lock(&transaction, before).await?;
+        model(after).into_active_model().reset_all().update(&transaction).await?;
+        transaction.commit().await?;
         Ok(())
     }
 
-    async fn workflow_delete(&self, id: WorkflowId) -> StoreResult<()> {
-        while !self.workflow_delete_some(id).await? {}
+    async fn workflow_delete(&self, before: &Workflow) -> StoreResult<()> {
+        while !self.workflow_delete_some(before).await? {}
         Ok(())
     }
 
@@ -82,28 +88,34 @@ impl WorkflowStore for Database {
         rows.into_iter().map(step_from_model).collect()
     }
 
-    async fn draft_step_insert(&self, new: &DraftStep) -> StoreResult<()> {
+    async fn draft_step_insert(&self, before: &Workflow, steps: &[DraftStep], at: Timestamp) -> StoreResult<()> {
         let transaction = self.begin().await?;
-        workflow_step::Entity::insert(step_model(new).into_active_model()).exec_without_returning(&transaction).await?;
-        let marked = workflow::ActiveModel {
-            id: ActiveValue::Unchanged(new.workflow.0),
-            has_draft: ActiveValue::Set(true),
-            updated_at: ActiveValue::Set(new.updated_at.0),
-            ..Default::default()
-        };
-        marked.update(&transaction).await?;
+        lock(&transaction, before).await?;
+        for steps in steps.chunks(STEPS) {
+            let rows = steps.iter().map(|step| step_model(step).into_active_model());
+            workflow_step::Entity::insert_many(rows).exec_without_returning(&transaction).await?;
+        }
+        drafted(&transaction, before, at).await?;
         transaction.commit().await?;
         Ok(())
     }
 
-    async fn draft_step_update(&self, new: &DraftStep) -> StoreResult<()> {
-        step_model(new).into_active_model().reset_all().update(&self.write).await?;
+    async fn draft_step_update(&self, before: &Workflow, step: &DraftStep) -> StoreResult<()> {
+        let transaction = self.begin().await?;
+        lock(&transaction, before).await?;
+        step_model(step).into_active_model().reset_all().update(&transaction).await?;
+        drafted(&transaction, before, step.updated_at).await?;
+        transaction.commit().await?;
         Ok(())
     }
 
-    async fn draft_step_delete(&self, id: Uuid) -> StoreResult<bool> {
+    async fn draft_step_delete(&self, before: &Workflow, id: Uuid, at: Timestamp) -> StoreResult<bool> {
+        let transaction = self.begin().await?;
+        lock(&transaction, before).await?;
         let draft = workflow_step::Column::Version.is_null();
-        let deleted = workflow_step::Entity::delete_by_id(id).filter(draft).exec(&self.write).await?;
+        let deleted = workflow_step::Entity::delete_by_id(id).filter(draft).exec(&transaction).await?;
+        drafted(&transaction, before, at).await?;
+        transaction.commit().await?;
         Ok(deleted.rows_affected > 0)
     }
 }
@@ -122,11 +134,12 @@ impl Database {
 
     /// Deletes a batch of a workflow's executions, or the workflow where there are none left; whether it is done. Each batch
     /// looks again for live executions: one that started meanwhile stops the rest.
-    async fn workflow_delete_some(&self, id: WorkflowId) -> StoreResult<bool> {
+    async fn workflow_delete_some(&self, before: &Workflow) -> StoreResult<bool> {
+        let id = before.id;
         let transaction = self.begin().await?;
-        let found = workflow::Entity::find_by_id(id.0).lock(LockType::Update).one(&transaction).await?;
+        lock(&transaction, before).await?;
         let live = reads::live_of(id).count(&transaction).await?;
-        if found.is_some() && live > 0 {
+        if live > 0 {
             return Err(StoreError::Conflict(format!("the workflow has {live} live executions")));
         }
         let ended = execution::Entity::find().filter(execution::Column::WorkflowId.eq(id.0)).select_only();
@@ -151,6 +164,32 @@ async fn delete_executions(transaction: &DatabaseTransaction, ids: Vec<Uuid>) ->
     fused::Entity::delete_many().filter(fused::Column::ExecutionId.is_in(ids.clone())).exec(transaction).await?;
     execution::Entity::delete_many().filter(execution::Column::Id.is_in(ids)).exec(transaction).await?;
     Ok(())
+}
+
+/// Locks the row of a workflow until the transaction ends, where it is as it was when what follows was decided on.
+pub(super) async fn lock(transaction: &DatabaseTransaction, before: &Workflow) -> StoreResult<()> {
+    let found = workflow::Entity::find_by_id(before.id.0).lock(LockType::Update).one(transaction).await?;
+    match found.map(from_model).transpose()? {
+        Some(now) if now == *before => Ok(()),
+        _ => Err(stale(&before.name)),
+    }
+}
+
+/// Marks a workflow, which is locked, as having a draft that changed.
+async fn drafted(transaction: &DatabaseTransaction, before: &Workflow, at: Timestamp) -> StoreResult<()> {
+    let marked = workflow::ActiveModel {
+        id: ActiveValue::Unchanged(before.id.0),
+        has_draft: ActiveValue::Set(true),
+        updated_at: ActiveValue::Set(at.0),
+        ..Default::default()
+    };
+    marked.update(transaction).await?;
+    Ok(())
+}
+
+/// A workflow of this name is not as it was.
+pub(super) fn stale(name: &str) -> StoreError {
+    StoreError::Stale(format!("the workflow `{name}`"))
 }
 
 /// A workflow as its row.

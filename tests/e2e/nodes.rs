@@ -35,9 +35,17 @@ pub(super) struct Two {
 }
 
 impl Two {
-    /// Both, once each has its share.
+    /// Both, once each has its share, with the workflows of these tests.
     pub async fn start() -> Self {
-        let server = Setup::on(Backend::Servers).start().await;
+        let mut two = Self::of(Setup::on(Backend::Servers)).await;
+        let (status, told) = two.at(0).publish(FLOW).await;
+        assert_eq!(status, 201, "{told}");
+        two
+    }
+
+    /// Both as they are to be set up, once each has its share.
+    pub async fn of(setup: Setup) -> Self {
+        let server = setup.start().await;
         let (second, base) = server.start_another();
         let two = Self { bases: [server.url(""), base], server, second };
         let database = two.server.database().await;
@@ -45,9 +53,6 @@ impl Two {
              GROUP BY owner HAVING COUNT(*) = 32) AS halves";
         let look = async |_: &TestServer| (get::<i64>(&rows(&database, shared).await[0], "nodes") == 2).then_some(());
         two.server.until("each server has half of the partitions", look).await;
-        let mut two = two;
-        let (status, told) = two.at(0).publish(FLOW).await;
-        assert_eq!(status, 201, "{told}");
         two
     }
 
@@ -68,8 +73,20 @@ impl Two {
         tokio::join!(post(first), post(second)).into()
     }
 
+    /// Publishes the same at both at once; what each answers.
+    pub async fn publish_to_both(&self, text: &str) -> [(u16, Value); 2] {
+        let client = reqwest::Client::new();
+        let put = async |base: &str| {
+            let request = client.put(format!("{base}/api/v1/workflows/source?notation=flow"));
+            let answer = request.header("content-type", "text/plain").body(text.to_owned()).send().await.unwrap();
+            (answer.status().as_u16(), answer.json().await.unwrap())
+        };
+        let [first, second] = &self.bases;
+        tokio::join!(put(first), put(second)).into()
+    }
+
     /// Asks something of an execution at one of the servers.
-    async fn ask(&mut self, which: usize, id: &str, what: &str, body: Value) {
+    pub async fn ask(&mut self, which: usize, id: &str, what: &str, body: Value) {
         let (status, told) = self.at(which).post(&format!("/executions/{id}/{what}"), body).await;
         assert_eq!(status, 200, "{what}: {told}");
     }
@@ -180,4 +197,29 @@ async fn what_is_asked_while_its_server_dies_is_done_by_the_one_that_takes_over(
     };
     two.at(0).until("the event is recorded", send).await;
     assert_eq!(two.at(0).ended(&id).await["output_data"], json!({ "word": "late" }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broadcast_to_one_server_reaches_the_waits_of_both() {
+    let mut two = Two::start().await;
+    let ids = [two.at(0).execute("told", json!({})).await, two.at(1).execute("told", json!({})).await];
+    let sent = json!({ "name": "word", "id": "one", "data": { "text": "all" }, "broadcast": true });
+    let (status, event) = two.at(0).post("/events", sent).await;
+    assert_eq!((status, event["taken"].as_array().unwrap().len()), (202, 2), "{event}");
+    for id in &ids {
+        assert_eq!(two.at(1).ended(id).await["output_data"], json!({ "word": "all" }));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_an_end_is_answered_though_the_server_dies_that_has_it() {
+    let mut two = Two::start().await;
+    let id = two.at(1).execute("all", json!({ "who": "a" })).await;
+    let began = std::time::Instant::now();
+    let url = format!("{}/api/v1/executions/{id}?wait=120s", two.bases[0]);
+    let waits = tokio::spawn(async move { reqwest::get(url).await.unwrap().json::<Value>().await.unwrap() });
+    two.second.signal("KILL");
+    let ended = waits.await.unwrap();
+    assert_eq!(ended["status"], "completed", "{ended}");
+    assert!(began.elapsed() < std::time::Duration::from_secs(110), "it waited for the whole time");
 }

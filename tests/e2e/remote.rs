@@ -65,7 +65,7 @@ async fn publish_count(server: &TestServer) {
 }
 
 /// The attempts at a step: state, and code of the error.
-async fn attempts(server: &TestServer, id: &str, step: &str) -> Vec<(String, String)> {
+pub(super) async fn states(server: &TestServer, id: &str, step: &str) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let steps = server.steps(id).await;
     let mut ours: Vec<&Value> = steps.iter().filter(|row| row["step_name"] == step).collect();
@@ -81,13 +81,13 @@ async fn the_worker_of_the_documentation_does_a_step_and_a_failure_is_retried(se
     let path = server.folder().join("words.txt");
     let id = server.execute("count", json!({ "path": path })).await;
     let failed = server.until("an attempt has failed", async |server| {
-        attempts(server, &id, "count").await.into_iter().find(|(_, code)| code == "FileNotFoundError")
+        states(server, &id, "count").await.into_iter().find(|(_, code)| code == "FileNotFoundError")
     });
     failed.await;
     std::fs::write(&path, "the quick brown fox").unwrap();
     let ended = server.ended(&id).await;
     assert_eq!((&ended["status"], &ended["output_data"]), (&json!("completed"), &json!(4)), "{ended}");
-    let all = attempts(&server, &id, "count").await;
+    let all = states(&server, &id, "count").await;
     assert_eq!(all.last().unwrap(), &("completed".to_owned(), String::new()));
     assert!(all.len() >= 2 && all[..all.len() - 1].iter().all(|(_, code)| code == "FileNotFoundError"), "{all:?}");
 }
@@ -109,7 +109,7 @@ async fn a_worker_that_is_killed_loses_its_task_to_another(server: TestServer) {
     drop(pipe);
     let ended = server.ended(&id).await;
     assert_eq!((&ended["status"], &ended["output_data"]), (&json!("completed"), &json!(3)), "{ended}");
-    let all = attempts(&server, &id, "count").await;
+    let all = states(&server, &id, "count").await;
     let wanted =
         [("failed", "WORKER_LOST"), ("completed", "")].map(|(state, code)| (state.to_owned(), code.to_owned()));
     assert_eq!(all, wanted);
@@ -121,8 +121,8 @@ async fn register(server: &TestServer) {
     assert_eq!(status, 201, "{told}");
 }
 
-/// Polls until a task comes.
-async fn poll(server: &TestServer, lease_seconds: u32) -> Value {
+/// Polls until a task of `geo.lookup` comes.
+pub(super) async fn poll(server: &TestServer, lease_seconds: u32) -> Value {
     let body = json!({
         "worker": "test", "task_types": ["geo.lookup"], "wait_seconds": 5, "lease_seconds": lease_seconds,
     });
@@ -146,11 +146,11 @@ async fn a_task_goes_to_who_can_do_it_and_a_stopped_one_is_told_by_its_heartbeat
     let id = server.execute("both", json!({})).await;
     // The server's workers have done theirs, and have left the other.
     let done = server.until("the request is done", async |server| {
-        let ours = attempts(server, &id, "ours").await;
+        let ours = states(server, &id, "ours").await;
         (ours == [("completed".to_owned(), String::new())]).then_some(())
     });
     done.await;
-    assert!(attempts(&server, &id, "theirs").await.iter().all(|(status, _)| status == "running"));
+    assert!(states(&server, &id, "theirs").await.iter().all(|(status, _)| status == "running"));
     let task = poll(&server, 600).await;
     assert_eq!((&task["path"], &task["config"]), (&json!("theirs"), &json!({ "ip": "192.0.2.7" })));
     let here = format!("/tasks/{}", task["id"].as_str().unwrap());
@@ -247,7 +247,7 @@ async fn an_output_that_does_not_fit_fails_the_attempt_and_its_worker_is_told(se
     for word in ["`place`", "`geo.lookup`", "`output.country`", found, "publish the workflow again"] {
         assert!(message.contains(word), "{word}: {message}");
     }
-    assert_eq!(attempts(&server, &id, "place").await, [("failed".to_owned(), "TYPE".to_owned())], "it is not retried");
+    assert_eq!(states(&server, &id, "place").await, [("failed".to_owned(), "TYPE".to_owned())], "it is not retried");
     let (status, told) = complete(&server, &task, json!({ "country": "PT" })).await;
     assert_eq!((status, &told["type"]), (409, &json!("urn:stepwell:problem:lease-lost")), "{told}");
     // Among several, each by itself; and what a schema does not name may be there.

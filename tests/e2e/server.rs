@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sea_orm::{ConnectOptions, DatabaseConnection};
@@ -58,11 +59,17 @@ impl Program {
 
     /// As `start`, with these variables.
     pub fn start_with(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> (Self, Vec<String>) {
+        Self::start_logged(folder, args, variables, Stdio::inherit())
+    }
+
+    /// As `start_with`, with its log going there.
+    fn start_logged(folder: &Path, args: &[&str], variables: &[(&str, &str)], log: Stdio) -> (Self, Vec<String>) {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("exec 3<&0\n{WATCHDOG}"), "sh", BINARY]).args(args).current_dir(folder);
         clean(&mut command);
         command.envs(variables.iter().copied());
-        let mut watchdog = command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).spawn().expect("sh");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).process_group(0);
+        let mut watchdog = command.spawn().expect("sh");
         let mut lines = BufReader::new(watchdog.stdout.take().unwrap());
         let pid = line(&mut lines).strip_prefix("pid ").unwrap().parse().unwrap();
         let mut program = Self { pid, watchdog, lines };
@@ -127,12 +134,33 @@ pub struct Setup {
     variables: Vec<(&'static str, &'static str)>,
     concurrency: usize,
     own_redis: bool,
+    files: Vec<(&'static str, String)>,
+    logged: bool,
 }
 
 impl Setup {
     /// A server with the demo's endpoints, on this back end.
     pub fn on(backend: Backend) -> Self {
-        Self { backend, args: Vec::new(), variables: Vec::new(), concurrency: 64, own_redis: false }
+        Self {
+            backend,
+            args: Vec::new(),
+            variables: Vec::new(),
+            concurrency: 64,
+            own_redis: false,
+            files: Vec::new(),
+            logged: false,
+        }
+    }
+
+    /// With this file in the folder that is watched.
+    pub fn file(mut self, name: &'static str, text: &str) -> Self {
+        self.files.push((name, text.to_owned()));
+        self
+    }
+
+    /// With the log of each server in a file, for `TestServer::log`.
+    pub fn logged(self) -> Self {
+        Self { logged: true, ..self }
     }
 
     /// With these arguments, too.
@@ -181,8 +209,10 @@ impl Setup {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
         let base = String::new();
+        let logs = self.logged.then(AtomicUsize::default);
         let mut server = TestServer {
             folder,
+            logs,
             args,
             variables: self.variables,
             server: None,
@@ -193,6 +223,9 @@ impl Setup {
             base,
             client,
         };
+        for (name, text) in &self.files {
+            server.write(name, text);
+        }
         server.restart();
         server
     }
@@ -206,6 +239,8 @@ fn worker(folder: &Path, concurrency: usize) -> Program {
 /// A server and a client of it.
 pub struct TestServer {
     folder: TempDir,
+    /// How many logs there are; none where they are not kept.
+    logs: Option<AtomicUsize>,
     args: Vec<String>,
     variables: Vec<(&'static str, &'static str)>,
     server: Option<Program>,
@@ -232,9 +267,31 @@ impl TestServer {
     /// Starts one more server over the same database and queue, which is left to the test; where it answers.
     pub fn start_another(&self) -> (Program, String) {
         let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
-        let (program, said) = Program::start_with(self.folder.path(), &args, &self.variables);
+        let log = self.logs.as_ref().map_or_else(Stdio::inherit, |logs| {
+            let number = logs.fetch_add(1, Ordering::Relaxed);
+            std::fs::File::create(self.log_path(number)).unwrap().into()
+        });
+        let (program, said) = Program::start_logged(self.folder.path(), &args, &self.variables, log);
         let api = said.iter().find_map(|line| line.trim().strip_prefix("API")).unwrap();
         (program, api.trim().trim_end_matches("/api/v1").to_owned())
+    }
+
+    fn log_path(&self, number: usize) -> PathBuf {
+        self.folder.path().join(format!("{number}.log"))
+    }
+
+    /// What the server that was started as the so-manieth, from 0 on, has logged.
+    pub fn log(&self, number: usize) -> String {
+        std::fs::read_to_string(self.log_path(number)).unwrap()
+    }
+
+    /// Puts a file into the folder that is watched, whole: nobody can meet a half of it.
+    pub fn write(&self, name: &str, text: &str) {
+        let watched = self.folder.path().join("workflows");
+        std::fs::create_dir_all(&watched).unwrap();
+        let written = self.folder.path().join("written");
+        std::fs::write(&written, text).unwrap();
+        std::fs::rename(written, watched.join(name)).unwrap();
     }
 
     /// Talks to the server at this address from now on.

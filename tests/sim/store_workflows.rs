@@ -77,11 +77,11 @@ impl WorkflowStore for MemoryStore {
         not_simulated()
     }
 
-    async fn workflow_update(&self, _: &Workflow) -> StoreResult<()> {
+    async fn workflow_update(&self, _: &Workflow, _: &Workflow) -> StoreResult<()> {
         not_simulated()
     }
 
-    async fn workflow_delete(&self, _: WorkflowId) -> StoreResult<()> {
+    async fn workflow_delete(&self, _: &Workflow) -> StoreResult<()> {
         not_simulated()
     }
 
@@ -103,15 +103,15 @@ impl WorkflowStore for MemoryStore {
         not_simulated()
     }
 
-    async fn draft_step_insert(&self, _: &DraftStep) -> StoreResult<()> {
+    async fn draft_step_insert(&self, _: &Workflow, _: &[DraftStep], _: Timestamp) -> StoreResult<()> {
         not_simulated()
     }
 
-    async fn draft_step_update(&self, _: &DraftStep) -> StoreResult<()> {
+    async fn draft_step_update(&self, _: &Workflow, _: &DraftStep) -> StoreResult<()> {
         not_simulated()
     }
 
-    async fn draft_step_delete(&self, _: Uuid) -> StoreResult<bool> {
+    async fn draft_step_delete(&self, _: &Workflow, _: Uuid, _: Timestamp) -> StoreResult<bool> {
         not_simulated()
     }
 }

@@ -41,6 +41,9 @@ pub enum StoreError {
     /// A unique name, key or state was taken meanwhile.
     #[error("conflict: {0}")]
     Conflict(String),
+    /// What the change was decided on was changed meanwhile, by another process: nothing was done, and it is to be decided anew.
+    #[error("{0} was changed by another process meanwhile")]
+    Stale(String),
     /// It is not known whether it was done: a lost connection, a time-out, a full disk.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use crate::expr::Timestamp;
 use crate::ids::WorkflowId;
 use crate::service::model::{DraftStep, Version, Workflow, WorkflowStatus};
 
@@ -34,6 +35,8 @@ pub struct VersionFilter {
 /// A version to be published, whole. The workflow's name, description and labels are its plan's.
 #[derive(Clone, Debug)]
 pub struct NewVersion {
+    /// The workflow as it was when this was decided on; none where there was none of the name.
+    pub before: Option<Workflow>,
     /// The workflow's id, where it is new.
     pub fresh_id: WorkflowId,
     /// The version; its `workflow` and `n` are set by the store.
@@ -47,6 +50,9 @@ pub struct NewVersion {
 }
 
 /// Where workflows and their versions are kept.
+///
+/// A change is decided on a workflow as it was read, and is written only where it is still so (`Stale` else): several
+/// processes may be about to change it.
 #[async_trait]
 pub trait WorkflowStore: Send + Sync + 'static {
     /// Inserts a workflow; a taken name is a `Conflict`.
@@ -57,13 +63,13 @@ pub trait WorkflowStore: Send + Sync + 'static {
     async fn workflow_find_by_name(&self, name: &str) -> StoreResult<Option<Workflow>>;
     /// A page of workflows.
     async fn workflow_list(&self, filter: &WorkflowFilter) -> StoreResult<Page<Workflow>>;
-    /// Replaces the row of a workflow; a taken name is a `Conflict`.
-    async fn workflow_update(&self, workflow: &Workflow) -> StoreResult<()>;
+    /// Replaces the row of a workflow that was `before`; a taken name is a `Conflict`.
+    async fn workflow_update(&self, before: &Workflow, after: &Workflow) -> StoreResult<()>;
     /// Deletes a workflow with its versions, steps and ended executions. A live execution is a `Conflict`.
-    async fn workflow_delete(&self, id: WorkflowId) -> StoreResult<()>;
+    async fn workflow_delete(&self, before: &Workflow) -> StoreResult<()>;
     /// Publishes versions, all or none in one transaction: each gets the next number of its workflow, its plan's steps as
     /// `workflow_steps`, and is active at once. A workflow is made where there is none of that name. A source may hold
-    /// several workflows, hence the slice; what is given comes back in the same order.
+    /// several workflows, each once, hence the slice; what is given comes back in the same order.
     async fn version_publish(&self, new: &[NewVersion]) -> StoreResult<Vec<(Workflow, Version)>>;
     /// One version.
     async fn version_find(&self, workflow: WorkflowId, n: i64) -> StoreResult<Option<Version>>;
@@ -71,10 +77,11 @@ pub trait WorkflowStore: Send + Sync + 'static {
     async fn version_list(&self, workflow: WorkflowId, filter: &VersionFilter) -> StoreResult<Page<Version>>;
     /// The steps of a version, or of the draft for none, in order.
     async fn draft_step_list(&self, workflow: WorkflowId, version: Option<i64>) -> StoreResult<Vec<DraftStep>>;
-    /// Inserts a step of a draft and marks the workflow as having one; a taken name or order is a `Conflict`.
-    async fn draft_step_insert(&self, step: &DraftStep) -> StoreResult<()>;
-    /// Replaces the row of a draft's step.
-    async fn draft_step_update(&self, step: &DraftStep) -> StoreResult<()>;
-    /// Deletes a step of a draft; whether there was one.
-    async fn draft_step_delete(&self, id: uuid::Uuid) -> StoreResult<bool>;
+    /// Inserts steps of a workflow's draft, all or none, and marks the workflow as having one; a taken name or order is a
+    /// `Conflict`.
+    async fn draft_step_insert(&self, before: &Workflow, steps: &[DraftStep], at: Timestamp) -> StoreResult<()>;
+    /// Replaces the row of a step of a workflow's draft.
+    async fn draft_step_update(&self, before: &Workflow, step: &DraftStep) -> StoreResult<()>;
+    /// Deletes a step of a workflow's draft; whether there was one.
+    async fn draft_step_delete(&self, before: &Workflow, id: uuid::Uuid, at: Timestamp) -> StoreResult<bool>;
 }
