@@ -20,17 +20,26 @@ cd "$dir"
 pid=
 start() {
   redis-server --port "$PORT" --bind 127.0.0.1 --dir "$dir" --save '' --appendonly "$KEEP" --appendfsync always \
-    >>"$dir/log" 2>&1 </dev/null &
+    $CLUSTER >>"$dir/log" 2>&1 </dev/null &
   pid=$!
   for i in $(seq 200); do
     if redis-cli -p "$PORT" ping 2>/dev/null | grep -q PONG; then
       # Another server may have been faster at the port.
-      if kill -0 $pid 2>/dev/null; then echo ready; return; fi
+      if kill -0 $pid 2>/dev/null; then slots && echo ready || echo failed; return; fi
     fi
     kill -0 $pid 2>/dev/null || break
     sleep 0.05
   done
   cat "$dir/log" >&2; echo failed
+}
+slots() {
+  [ -z "$CLUSTER" ] && return
+  redis-cli -p "$PORT" cluster addslotsrange 0 16383 >>"$dir/log" 2>&1
+  for i in $(seq 200); do
+    redis-cli -p "$PORT" cluster info 2>/dev/null | grep -q cluster_state:ok && return
+    sleep 0.05
+  done
+  return 1
 }
 stop() {
   [ -n "$pid" ] && kill -9 $pid 2>/dev/null && wait $pid 2>/dev/null
@@ -54,25 +63,33 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// The server of this process. It keeps nothing on disk, and nobody flushes or restarts it.
+    /// The server of this process. It keeps nothing on disk, and nobody flushes or restarts it. It is a cluster of one, which
+    /// refuses whatever touches keys of several slots at once.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Redis> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start(false))
+        SHARED.get_or_init(|| Self::start_as(false, true))
     }
 
     /// Starts a server of one's own; with `keep` it keeps what it holds on disk.
     pub fn start(keep: bool) -> Self {
+        Self::start_as(keep, false)
+    }
+
+    fn start_as(keep: bool, cluster: bool) -> Self {
         // Another process may take the port before the server does: try again with another.
-        (0..3).find_map(|_| Self::try_start(keep)).expect("Redis did not start: install `redis-server`")
+        (0..3).find_map(|_| Self::try_start(keep, cluster)).expect("Redis did not start: install `redis-server`")
     }
 
     #[allow(clippy::zombie_processes, reason = "it outlives this process, to stop the server")]
-    fn try_start(keep: bool) -> Option<Self> {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    fn try_start(keep: bool, cluster: bool) -> Option<Self> {
+        let free = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let [port, bus] = [free(), free()].map(|listener| listener.local_addr().unwrap().port());
+        let cluster = if cluster { format!("--cluster-enabled yes --cluster-port {bus}") } else { String::new() };
         let mut watchdog = Command::new("sh")
             .args(["-c", WATCHDOG])
             .env("PORT", port.to_string())
             .env("KEEP", if keep { "yes" } else { "no" })
+            .env("CLUSTER", cluster)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0)

@@ -1,10 +1,10 @@
 //! What is called what in Redis.
 //!
-//! - `{prefix}:{q:QUEUE/TYPE#K}:tasks`: a stream for each lane, the tasks of one type in one queue, with the consumer group
-//!   `workers`; those of another priority than the usual stand in a lane beside it, `{prefix}:{q:QUEUE/TYPE@P#K}:tasks`. K is one of a
-//!   few parts that workflows are spread over, so that one with many tasks does not stand before all the others
-//! - `{prefix}:{outcomes}:N`: a stream for each partition, read by its owner; all of them in one slot of a Redis Cluster, since
-//!   an owner reads many at once
+//! - `{prefix}:{tasks}:QUEUE/TYPE#K`: a stream for each lane, the tasks of one type in one queue, with the consumer group
+//!   `workers`; those of another priority than the usual stand in a lane beside it, `{prefix}:{tasks}:QUEUE/TYPE@P#K`. K is one of a
+//!   few parts that workflows are spread over, so that one with many tasks does not stand before all the others. All of them are
+//!   in one slot of a Redis Cluster, since a worker takes from many in one call
+//! - `{prefix}:{outcomes}:N`: a stream for each partition, read by its owner; all of them in one slot too, for the same reason
 //! - `{prefix}:queues`: the set of lanes; `{prefix}:nonce`: what is gone when the data is
 //! - `{prefix}:notices`: the channel of stops and new lanes; `{prefix}:nudges`: the channel between nodes
 
@@ -29,9 +29,12 @@ impl Keys {
         Self { prefix: prefix.to_owned() }
     }
 
-    /// The stream of a lane.
+    /// The stream of a lane. One of the release before, which had no parts, keeps its name, and with it a slot of its own.
     pub(super) fn tasks(&self, lane: &str) -> String {
-        format!("{}:{{q:{lane}}}:tasks", self.prefix)
+        match lane.contains(PART) {
+            true => format!("{}:{{tasks}}:{lane}", self.prefix),
+            false => format!("{}:{{q:{lane}}}:tasks", self.prefix),
+        }
     }
 
     /// The stream of a partition's outcomes.
