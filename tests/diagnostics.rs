@@ -53,8 +53,21 @@ fn written(code: &str) -> Vec<(Source, Vec<Diagnostic>)> {
         "E0101" => both.map(|notation| of_bytes(notation, &vec![b' '; MAX_SOURCE_BYTES + 1])).into(),
         "E0102" => both.map(|notation| of_bytes(notation, b"name = \"order\"\ndescription = \"caf\xe9\"\n")).into(),
         "E0507" => both.map(|notation| compiled(source(notation, &many_steps(notation)))).into(),
+        "E0508" => vec![compiled(source(Notation::Flow, &many_types()))],
         _ => Vec::new(),
     }
+}
+
+/// Ten workflows with a task type of 20,000 fields, each with a copy of it in its plan.
+fn many_types() -> String {
+    let fields: String = (0..20).map(|at| format!("g{at}: {{ {} }}, ", group(1_000))).collect();
+    let workflow = |at: usize| format!("workflow w{at} {{\n  step all: report.read {{ }}\n}}\n");
+    let workflows: String = (0..10).map(workflow).collect();
+    format!("{workflows}task report.read {{ output {{ {fields}}} }}\n")
+}
+
+fn group(fields: usize) -> String {
+    (0..fields).map(|at| format!("f{at}: int, ")).collect()
 }
 
 fn many_steps(notation: Notation) -> String {

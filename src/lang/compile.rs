@@ -6,9 +6,13 @@ use crate::expr::{ObjectType, Span, Type};
 use crate::plan::{Plan, Runs, TaskDefaults, TaskType, TaskTypes};
 
 use super::ast::{File, TaskDecl};
-use super::check::codes::{NO_WORKFLOW, UNUSED};
+use super::check::codes::{NO_WORKFLOW, TOO_MANY_TYPES, UNUSED};
 use super::source::too_large;
 use super::{Diagnostic, MAX_DIAGNOSTICS, MAX_SOURCE_BYTES, Notation, Source, check, lower, parse_flow, parse_toml};
+
+/// How large the types of what task types give may be in all plans of a file, as JSON. A schema that many workflows use is in
+/// each of their plans.
+const MAX_OUTPUT_TYPES: usize = 4 * 1024 * 1024;
 
 /// What a source compiles to.
 #[derive(Clone, Debug, Default)]
@@ -61,10 +65,38 @@ pub fn compile_with(source: &Source, task_types: &TaskTypes, options: &CompileOp
     shorten(&mut diagnostics);
     let mut compiled = Compiled { plans: Vec::new(), diagnostics };
     if !compiled.has_errors() {
-        let known = with_declared(task_types, &file);
-        compiled.plans = file.workflows.iter().map(|workflow| Arc::new(lower(workflow, &known))).collect();
+        match plans(&file, &with_declared(task_types, &file)) {
+            Ok(plans) => compiled.plans = plans,
+            Err(error) => compiled.diagnostics.push(*error),
+        }
     }
     compiled
+}
+
+/// The plans of a file without errors.
+fn plans(file: &File, known: &TaskTypes) -> Result<Vec<Arc<Plan>>, Box<Diagnostic>> {
+    let mut left = MAX_OUTPUT_TYPES;
+    let mut plans = Vec::with_capacity(file.workflows.len());
+    for workflow in &file.workflows {
+        let plan = lower(workflow, known);
+        for (task_type, output) in &plan.task_outputs {
+            let size = serde_json::to_string(output).map_or(0, |json| json.len());
+            left = left.checked_sub(size).ok_or_else(|| Box::new(too_many_types(&plan, task_type)))?;
+        }
+        plans.push(Arc::new(plan));
+    }
+    Ok(plans)
+}
+
+/// The plans would say too much of what task types give.
+fn too_many_types(plan: &Plan, task_type: &str) -> Diagnostic {
+    let steps = || plan.steps().filter(|(_, step)| &*step.task_type == task_type);
+    let at = steps().find(|(_, step)| step.output.is_none()).map(|(at, _)| plan.node(at).span);
+    let most = MAX_OUTPUT_TYPES / 1024 / 1024;
+    let message =
+        format!("what the task types of its steps give takes more than {most} MiB to say, with `{task_type}`");
+    let error = Diagnostic::error(TOO_MANY_TYPES, message, at.unwrap_or_default());
+    error.help("split the file, or say in the `output` of the steps what is needed of it")
 }
 
 /// Keeps the first diagnostics, an error among them if there is one.

@@ -12,27 +12,38 @@ use super::error::{FieldError, ServiceError, ServiceResult};
 use super::parts::Service;
 
 impl Service {
-    /// An output, where it is not too large. The worker did its work, and another attempt would give the same.
-    pub(super) fn bounded(&self, output: serde_json::Value) -> Result<Value, Box<(StepError, ServiceError)>> {
+    /// An output as it goes to the engine, and what its worker is told is wrong with it. `plan` is that of the execution, where
+    /// the attempt still stands.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn judged(
+        &self,
+        output: serde_json::Value,
+        plan: Option<&PlanHash>,
+        path: &StepPath,
+    ) -> ServiceResult<(Result<Value, StepError>, Option<ServiceError>)> {
         let (bytes, most) = (output.to_string().len(), self.limits.output_bytes);
-        if bytes <= most {
-            return Ok(Value::from_json(output));
+        if bytes > most {
+            // The worker did its work, and another attempt would give the same.
+            let error = StepError::fatal(code::LIMIT, format!("the output is larger than {most} bytes"));
+            let message =
+                format!("the output has {bytes} bytes as JSON, and {most} is the most: the attempt has failed");
+            return Ok((Err(StepError { unknown: true, ..error }), Some(ServiceError::Limit { message })));
         }
-        let error = StepError::fatal(code::LIMIT, format!("the output is larger than {most} bytes"));
-        let message = format!("the output has {bytes} bytes as JSON, and {most} is the most: the attempt has failed");
-        Err(Box::new((StepError { unknown: true, ..error }, ServiceError::Limit { message })))
+        let output = Value::from_json(output);
+        let misfit = match plan {
+            Some(plan) => self.misfit(plan, path, &output).await?,
+            None => None,
+        };
+        Ok((Ok(output), misfit))
     }
 
     /// What the engine will find wrong with an output of the step at this path.
     ///
     /// # Errors
     /// The store's.
-    pub(super) async fn misfit(
-        &self,
-        plan: &PlanHash,
-        path: &StepPath,
-        output: &Value,
-    ) -> ServiceResult<Option<ServiceError>> {
+    async fn misfit(&self, plan: &PlanHash, path: &StepPath, output: &Value) -> ServiceResult<Option<ServiceError>> {
         let plan = match self.pinned.get(plan) {
             Some(plan) => plan,
             None => match self.store.plan_find(plan).await? {

@@ -222,17 +222,11 @@ impl Service {
             Standing::Cancelled => Err(lost("the step was stopped")),
             Standing::Over => Err(lost("the attempt is over")),
         };
-        let (given, said) = match (result.result, open) {
-            (Ok(output), open) => match (self.bounded(output), open) {
-                (Ok(output), Ok(plan)) => {
-                    let misfit = self.misfit(&plan, &ticket.lease.key.path, &output).await?;
-                    (Ok(output), misfit.map_or(Ok(()), Err))
-                }
-                (Ok(output), Err(lost)) => (Ok(output), Err(lost)),
-                (Err(refused), open) => (Err(refused.0), open.and(Err(refused.1))),
-            },
-            (Err(error), open) => (Err(error.into()), open.map(drop)),
+        let (given, wrong) = match result.result {
+            Ok(output) => self.judged(output, open.as_ref().ok(), &ticket.lease.key.path).await?,
+            Err(error) => (Err(error.into()), None),
         };
+        let said = open.and(wrong.map_or(Ok(()), Err));
         let mut outcome = self.leased.outcome(&ticket, given);
         let took = Duration::from_micros(outcome.took_us);
         let logged = result.logs.into_iter();

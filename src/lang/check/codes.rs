@@ -103,6 +103,8 @@ pub const UNREACHABLE: &str = "E0505";
 pub const EMPTY_WORKFLOW: &str = "E0506";
 /// More steps than a plan may have.
 pub const TOO_MANY_STEPS: &str = "E0507";
+/// Larger types of outputs than the plans of a file may have.
+pub const TOO_MANY_TYPES: &str = "E0508";
 /// A statement where it can't stand.
 pub const MISPLACED_STATEMENT: &str = "E0510";
 
@@ -174,6 +176,7 @@ pub const TITLES: &[(&str, &str)] = &[
     (UNREACHABLE, "a statement that is never reached"),
     (EMPTY_WORKFLOW, "a workflow that does nothing"),
     (TOO_MANY_STEPS, "more steps than a plan may have"),
+    (TOO_MANY_TYPES, "larger types of outputs than plans may have"),
     (MISPLACED_STATEMENT, "a statement where it can't stand"),
     (TOML_SYNTAX, "text that is not TOML"),
     (TOML_UNKNOWN_KEY, "a key that the flat notation does not know"),
