@@ -246,12 +246,12 @@ async fn small_ones_go_together_and_at_once() {
     each(|fresh| async move {
         // Each has a row and, by its `seq` and its log, three rows at most that hang on it.
         insert(&fresh, (1..=300).map(|n| Execution { seq: 2, ..ended(n, ExecutionStatus::Completed) }).collect()).await;
-        let watched = Watched::over(&fresh, 3);
+        let watched = Watched::over(&fresh, 2);
         sweep(&watched, &both(HOUR), 2).await.unwrap();
         assert_eq!(there(&fresh, 300).await, (vec![], [0, 0, 0]));
         let removed = watched.removed.into_inner().unwrap();
         let told = |what| removed.iter().filter(|removed| removed.what == what).map(|removed| removed.rows).collect();
-        let together: Vec<u64> = vec![125, 125, 50];
+        let together: Vec<u64> = vec![250, 50];
         for what in ["steps", "logs", "controls", "executions"] {
             let told: Vec<u64> = told(what);
             assert_eq!(told, together, "{what}");
@@ -261,23 +261,42 @@ async fn small_ones_go_together_and_at_once() {
 }
 
 #[tokio::test]
+async fn rows_that_were_left_for_their_keys_count_as_the_rows_they_are() {
+    each(|fresh| async move {
+        let keyed = |n: u32| Execution {
+            seq: 20,
+            idempotency_key: Some(n.to_string()),
+            ..ended(n, ExecutionStatus::Completed)
+        };
+        insert(&fresh, (1..=300).map(keyed).collect()).await;
+        let with_data = Watched::over(&fresh, 100);
+        sweep(&with_data, &both(HOUR), 2).await.unwrap();
+        assert_eq!(fresh.count("workflow_executions").await, 300);
+        let bare = Watched::over(&fresh, 1);
+        sweep(&bare, &both(HOUR), 3).await.unwrap();
+        assert_eq!(bare.removed.into_inner().unwrap(), [Removed { what: "executions", rows: 300 }]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_large_one_goes_a_few_rows_at_a_time_and_on_after_an_interruption() {
     each(|fresh| async move {
-        let steps = (0..1_200).map(|n| step(id(1), &format!("each[{n}]"), 1, n + 2)).collect();
-        let logs = (0..1_200).map(|_| (id(1), log(LogLevel::Info, "told"))).collect();
-        let starts = vec![Execution { seq: 1_202, ..ended(1, ExecutionStatus::Failed) }];
+        let steps = (0..2_400).map(|n| step(id(1), &format!("each[{n}]"), 1, n + 2)).collect();
+        let logs = (0..2_400).map(|_| (id(1), log(LogLevel::Info, "told"))).collect();
+        let starts = vec![Execution { seq: 2_402, ..ended(1, ExecutionStatus::Failed) }];
         fresh.commit(Commit { starts, steps, logs, ..Commit::default() }).await.unwrap();
-        // Emptied, and two statements of five hundred rows.
+        // Emptied, and two statements of a thousand rows.
         let interrupted = Watched::over(&fresh, 3);
         sweep(&interrupted, &both(HOUR), 2).await.unwrap_err();
-        assert_eq!(there(&fresh, 1).await, (vec![1], [200, 1_200, 0]));
+        assert_eq!(there(&fresh, 1).await, (vec![1], [400, 2_400, 0]));
         assert!(fresh.database.execution_find(id(1)).await.unwrap().unwrap().is_emptied(), "so that nobody retries it");
         let rest = Watched::over(&fresh, 100);
         sweep(&rest, &both(HOUR), 2).await.unwrap();
         assert_eq!(there(&fresh, 1).await, (vec![], [0, 0, 0]));
         let removed = rest.removed.into_inner().unwrap();
         let told: Vec<_> = removed.iter().map(|removed| (removed.what, removed.rows)).collect();
-        assert_eq!(told, [("steps", 200), ("logs", 500), ("logs", 500), ("logs", 200), ("executions", 1)]);
+        assert_eq!(told, [("steps", 400), ("logs", 1_000), ("logs", 1_000), ("logs", 400), ("executions", 1)]);
     })
     .await;
 }

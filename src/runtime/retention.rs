@@ -44,8 +44,8 @@ impl Retention {
 
 /// How many executions are looked at together.
 const PAGE: u64 = 500;
-/// The most rows that are deleted together.
-const ROWS: u64 = 500;
+/// The most rows that are deleted together: a few milliseconds of the writer's time.
+const ROWS: u64 = 1_000;
 /// How many times as long as a transaction took is waited after it, while retention keeps up, and once it falls behind: a fifth
 /// of the writer's time goes to it, or a third, and less as the writer is busier.
 const REST: (u32, u32) = (4, 2);
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn small_ones_go_together_up_to_so_many_rows_and_a_large_one_counts_as_its_row() {
         let due =
-            [ended(1, 300), Ended { has_key: true, ..ended(2, 100) }, ended(3, 70_000), ended(4, 98), ended(5, 0)];
+            [ended(1, 600), Ended { has_key: true, ..ended(2, 300) }, ended(3, 70_000), ended(4, 98), ended(5, 0)];
         let of = |whole, to_row| Removal { whole: ids(whole), to_row: ids(to_row) };
         assert_eq!(removals(&due, |ended| ended.has_key), [of(&[1, 3], &[2]), of(&[4, 5], &[])]);
         assert_eq!(removals(&due, |_| false), [of(&[1, 2, 3], &[]), of(&[4, 5], &[])]);

@@ -19,6 +19,7 @@ mod leases;
 mod limits;
 mod lists;
 mod lock;
+mod message;
 mod options;
 mod reads;
 mod retention;

@@ -3,29 +3,30 @@
 //! Invariant: what hangs on an execution goes with its row or, where it is too much for that, while its row says that it has
 //! ended and was emptied, so that nobody retries it.
 
-use std::collections::HashSet;
-
 use async_trait::async_trait;
-use sea_orm::sea_query::{Alias, Expr, Value as Cell};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QueryResult, Statement,
-    UpdateMany,
-};
+use sea_orm::sea_query::Value as Cell;
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 use uuid::Uuid;
 
 use crate::expr::Timestamp;
 use crate::ids::ExecutionId;
 use crate::service::ports::{Ended, EndedCursor, EndedFilter, Removal, Removed, RetentionStore, StoreResult};
 
-use super::Database;
-use super::entity::execution::{self, Column};
 use super::executions::LIVE;
+use super::{Database, message, row};
 
-/// What the input of an execution is once its data was taken away: no start leaves it so.
-const EMPTIED: &str = "null";
+/// Tells that the data of an execution was taken away: no start leaves its input so.
+const IS_EMPTY: &str = "input = 'null'";
+
+/// Takes the data of executions away.
+const EMPTY: &str = "UPDATE workflow_executions SET input = 'null', settings = 'null', output = NULL, error = NULL";
 
 /// What has ended: the opposite of what lives.
 const ENDED: &str = "status IN ('completed', 'failed', 'cancelled')";
+
+/// The same where ids are given. The `+` keeps SQLite from the index of states, where it would read all that ever ended to find
+/// these.
+const ENDED_SQLITE: &str = "+status IN ('completed', 'failed', 'cancelled')";
 
 /// The column that tells that nothing hangs on an execution any more. It is retention's alone.
 const BARE: &str = "bare";
@@ -49,10 +50,14 @@ impl RetentionStore for Database {
             _ => "workflow_executions",
         };
         // Each transition has a `seq` of its own and makes a row at most; entries of logs have none.
+        let hanging = match filter.bare {
+            true => "CAST(0 AS BIGINT)",
+            false => "ended.seq + (SELECT COUNT(*) FROM execution_logs WHERE execution_id = ended.id)",
+        };
         let sql = format!(
             "SELECT ended.id, ended.completed_at,
                  CASE WHEN ended.idempotency_key IS NULL THEN 0 ELSE 1 END AS has_key,
-                 ended.seq + (SELECT COUNT(*) FROM execution_logs WHERE execution_id = ended.id) AS hanging,
+                 {hanging} AS hanging,
                  CASE WHEN EXISTS (SELECT 1 FROM workflow_executions AS parent
                      WHERE parent.id = ended.parent_execution AND parent.{LIVE}) THEN 1 ELSE 0 END AS is_awaited
              FROM (SELECT id, completed_at, seq, idempotency_key, parent_execution FROM {executions}
@@ -68,24 +73,18 @@ impl RetentionStore for Database {
     }
 
     async fn executions_remove(&self, removal: &Removal) -> StoreResult<Vec<Removed>> {
-        let transaction = self.begin().await?;
-        let locked = lock_ended(&transaction, removal).await?;
-        let mut removed = Vec::new();
-        for (what, table, _) in REMAINS {
-            removed.push(Removed { what, rows: delete(&transaction, table, "execution_id", &locked.both()).await? });
-        }
-        let rows = delete(&transaction, "workflow_executions", "id", &locked.whole).await?;
-        removed.push(Removed { what: "executions", rows });
-        if !locked.to_row.is_empty() {
-            empty(&locked.to_row).col_expr(Alias::new(BARE), Expr::value(true)).exec(&transaction).await?;
-        }
-        transaction.commit().await?;
-        removed.retain(|removed| removed.rows > 0);
-        Ok(removed)
+        let (what, statements): (Vec<_>, Vec<_>) = removal_statements(self.backend(), removal).into_iter().unzip();
+        let changed = match self.backend() {
+            DbBackend::Sqlite => message::transact(self, statements).await?,
+            _ => self.remove_locked(removal, statements).await?,
+        };
+        let removed = what.into_iter().zip(changed).filter_map(|(what, rows)| Some(Removed { what: what?, rows }));
+        Ok(removed.filter(|removed| removed.rows > 0).collect())
     }
 
     async fn execution_empty(&self, id: ExecutionId) -> StoreResult<()> {
-        empty(&[id]).filter(Expr::cust(ENDED)).exec(&self.write).await?;
+        let sql = format!("{EMPTY} WHERE id = $1 AND {ENDED}");
+        self.write.execute_raw(Statement::from_sql_and_values(self.backend(), sql, [id.0.into()])).await?;
         Ok(())
     }
 
@@ -106,64 +105,83 @@ impl Database {
         let sql = format!(
             "DELETE FROM {table} WHERE ({key}) IN (
                  SELECT {key} FROM {table} WHERE execution_id IN (
-                     SELECT id FROM workflow_executions WHERE id = $2 AND input = '{EMPTIED}' AND {ENDED}
+                     SELECT id FROM workflow_executions WHERE id = $2 AND {IS_EMPTY} AND {ENDED}
                  ) LIMIT $1
              )"
         );
         let cells: Vec<Cell> = vec![i64::try_from(most).unwrap_or(i64::MAX).into(), id.0.into()];
-        let statement = Statement::from_sql_and_values(self.write.get_database_backend(), sql, cells);
+        let statement = Statement::from_sql_and_values(self.backend(), sql, cells);
         Ok(self.write.execute_raw(statement).await?.rows_affected())
     }
-}
 
-impl Removal {
-    fn both(&self) -> Vec<ExecutionId> {
-        self.whole.iter().chain(&self.to_row).copied().collect()
+    /// Takes executions away on PostgreSQL. Nobody retries them until that is done.
+    async fn remove_locked(&self, removal: &Removal, statements: Vec<Statement>) -> StoreResult<Vec<u64>> {
+        let transaction = self.begin().await?;
+        let backend = self.backend();
+        let lock =
+            format!("SELECT id FROM workflow_executions WHERE id IN ({}) ORDER BY id FOR UPDATE", given(backend));
+        let lock = Statement::from_sql_and_values(backend, lock, [cell(backend, &both(removal))]);
+        transaction.query_all_raw(lock).await?;
+        let mut changed = Vec::new();
+        for statement in statements {
+            changed.push(transaction.execute_raw(statement).await?.rows_affected());
+        }
+        transaction.commit().await?;
+        Ok(changed)
+    }
+
+    fn backend(&self) -> DbBackend {
+        self.write.get_database_backend()
     }
 }
 
-/// Those that have ended, and that nobody retries until the transaction is over.
-async fn lock_ended(transaction: &DatabaseTransaction, removal: &Removal) -> StoreResult<Removal> {
-    let backend = transaction.get_database_backend();
-    let ids = removal.both();
-    let lock = if backend == DbBackend::Postgres { " FOR UPDATE" } else { "" };
-    let sql = format!("SELECT id FROM workflow_executions WHERE id IN ({}) AND {ENDED}{lock}", places(ids.len()));
-    let rows = transaction.query_all_raw(Statement::from_sql_and_values(backend, sql, cells(&ids))).await?;
-    let locked: Result<HashSet<ExecutionId>, _> =
-        rows.iter().map(|row| Ok::<_, sea_orm::DbErr>(ExecutionId(row.try_get("", "id")?))).collect();
-    let locked = locked?;
-    let of = |ids: &[ExecutionId]| ids.iter().copied().filter(|id| locked.contains(id)).collect();
-    Ok(Removal { whole: of(&removal.whole), to_row: of(&removal.to_row) })
+fn both(removal: &Removal) -> Vec<ExecutionId> {
+    removal.whole.iter().chain(&removal.to_row).copied().collect()
 }
 
-/// Deletes the rows of a table of these executions.
-async fn delete(transaction: &DatabaseTransaction, table: &str, column: &str, ids: &[ExecutionId]) -> StoreResult<u64> {
-    if ids.is_empty() {
-        return Ok(0);
+/// What takes executions away that have ended, and of what each statement deletes rows. The one that takes the data of a row
+/// deletes none.
+fn removal_statements(backend: DbBackend, removal: &Removal) -> Vec<(Option<&'static str>, Statement)> {
+    let Removal { whole, to_row } = removal;
+    let (given, both) = (given(backend), both(removal));
+    let is_ended = if backend == DbBackend::Sqlite { ENDED_SQLITE } else { ENDED };
+    let ended = format!("id IN ({given}) AND {is_ended}");
+    let of = |sql: String, ids: &[ExecutionId]| Statement::from_sql_and_values(backend, sql, [cell(backend, ids)]);
+    let hanging = REMAINS.iter().map(|(what, table, _)| {
+        (
+            Some(*what),
+            of(
+                format!("DELETE FROM {table} WHERE execution_id IN (SELECT id FROM workflow_executions WHERE {ended})"),
+                &both,
+            ),
+        )
+    });
+    let mut statements: Vec<_> = hanging.collect();
+    if !whole.is_empty() {
+        let sql = format!("DELETE FROM workflow_executions WHERE {ended}");
+        statements.push((Some("executions"), of(sql, whole)));
     }
-    let sql = format!("DELETE FROM {table} WHERE {column} IN ({})", places(ids.len()));
-    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, cells(ids));
-    Ok(transaction.execute_raw(statement).await?.rows_affected())
+    if !to_row.is_empty() {
+        let sql = format!("{EMPTY}, {BARE} = TRUE WHERE {ended}");
+        statements.push((None, of(sql, to_row)));
+    }
+    statements
 }
 
-/// Takes the data of executions away, and leaves their rows.
-fn empty(ids: &[ExecutionId]) -> UpdateMany<execution::Entity> {
-    let nothing = Expr::value(Cell::String(None));
-    execution::Entity::update_many()
-        .col_expr(Column::Input, Expr::value(EMPTIED))
-        .col_expr(Column::Settings, Expr::value(EMPTIED))
-        .col_expr(Column::Output, nothing.clone())
-        .col_expr(Column::Error, nothing)
-        .filter(Column::Id.is_in(ids.iter().map(|id| id.0)))
+/// What selects the ids that `cell` holds. The text is the same for any number of them, so that it is prepared once.
+fn given(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Sqlite => "SELECT unhex(value) FROM json_each(?)",
+        _ => "SELECT unnest($1::uuid[])",
+    }
 }
 
-fn places(number: usize) -> String {
-    let places: Vec<String> = (1..=number).map(|place| format!("${place}")).collect();
-    places.join(", ")
-}
-
-fn cells(ids: &[ExecutionId]) -> Vec<Cell> {
-    ids.iter().map(|id| id.0.into()).collect()
+/// Many ids in one cell.
+fn cell(backend: DbBackend, ids: &[ExecutionId]) -> Cell {
+    match backend {
+        DbBackend::Sqlite => row::json(&ids.iter().map(|id| id.0.simple().to_string()).collect::<Vec<_>>()).into(),
+        _ => ids.iter().map(|id| id.0).collect::<Vec<Uuid>>().into(),
+    }
 }
 
 fn ended(found: &QueryResult) -> StoreResult<Ended> {
@@ -179,4 +197,27 @@ fn ended(found: &QueryResult) -> StoreResult<Ended> {
         hanging: u64::try_from(hanging).unwrap_or_default(),
         is_awaited: is("is_awaited")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Options;
+
+    #[tokio::test]
+    async fn what_is_taken_away_is_found_by_its_ids_and_no_table_is_read_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("plans.db").display());
+        let database = Database::open(&Options::new(url)).await.unwrap();
+        let ids: Vec<ExecutionId> = (1..=500).map(|n| ExecutionId(Uuid::from_u128(n))).collect();
+        let removal = Removal { whole: ids.clone(), to_row: ids };
+        for (_, Statement { sql, values, .. }) in removal_statements(DbBackend::Sqlite, &removal) {
+            let plan = database.rows(&format!("EXPLAIN QUERY PLAN {sql}"), values.unwrap().0).await.unwrap();
+            let plan: Vec<String> = plan.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
+            let found: Vec<_> = plan.iter().filter(|line| line.contains(" workflow_executions ")).collect();
+            assert!(!found.is_empty() && found.iter().all(|line| line.ends_with("(id=?)")), "{sql}: {plan:#?}");
+            let scanned: Vec<_> = plan.iter().filter(|line| line.starts_with("SCAN")).collect();
+            assert_eq!(scanned, ["SCAN json_each VIRTUAL TABLE INDEX 1:"], "{sql}: {plan:#?}");
+        }
+    }
 }
