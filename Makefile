@@ -2,9 +2,9 @@
 
 all: build
 
-# The binary, as it is delivered: target/release/stepwell
+# The binary, as it is delivered: target/dist/stepwell
 build:
-	cargo build --release
+	cargo build --profile dist
 
 # Every test. Installs Redis and PostgreSQL where they are missing and it may; leaves nothing running.
 # One process runs them all, so that they share one PostgreSQL and one Redis of their own. Those that trace a server run by

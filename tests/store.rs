@@ -131,6 +131,7 @@ pub fn update(id: ExecutionId, seq: i64, status: ExecutionStatus) -> ExecutionUp
         started_at: Some(Timestamp(2_000)),
         completed_at: status.is_terminal().then_some(Timestamp(9_000)),
         cancel_requested_at: None,
+        furthest: None,
         compensation: stepwell::engine::Compensation::None,
     }
 }

@@ -3,14 +3,14 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sea_orm::ConnectionTrait;
-use stepwell::engine::{ExecutionStatus, LogLevel, StepStatus};
+use stepwell::engine::{ExecutionStatus, ExecutionUpdate, LogLevel, StepStatus};
 use stepwell::expr::Timestamp;
 use stepwell::ids::{ExecutionId, StepPath, WorkflowId};
 use stepwell::service::model::Execution;
 use stepwell::service::ports::{Commit, ExecutionCursor, ExecutionFilter, ExecutionReads, LogFilter, StepFilter};
 use uuid::Uuid;
 
-use crate::store::{Fresh, each, execution, id, log, step, workflow};
+use crate::store::{Fresh, each, execution, id, log, step, update, workflow};
 
 fn other() -> WorkflowId {
     WorkflowId(Uuid::from_u128(0xB0))
@@ -118,6 +118,20 @@ async fn the_current_order_is_the_furthest_step_reached() {
         orders.sort_unstable();
         assert_eq!(orders, [(id(1), 3), (id(2), 1)]);
         assert_eq!(fresh.database.execution_current_orders(&[]).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_row_tells_how_far_its_execution_came() {
+    each(|fresh| async move {
+        let furthest = async |n| fresh.database.execution_find(id(n)).await.unwrap().unwrap().furthest;
+        let starts = vec![Execution { furthest: Some(2), ..execution(1) }, execution(2)];
+        fresh.commit(Commit { starts, ..Commit::default() }).await.unwrap();
+        assert_eq!([furthest(1).await, furthest(2).await], [Some(2), None]);
+        let further = ExecutionUpdate { furthest: Some(4), ..update(id(1), 7, ExecutionStatus::Completed) };
+        fresh.commit(Commit { executions: vec![further], ..Commit::default() }).await.unwrap();
+        assert_eq!(furthest(1).await, Some(4));
     })
     .await;
 }

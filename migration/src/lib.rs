@@ -26,6 +26,7 @@ mod m0010_fused;
 mod m0011_lists;
 mod m0012_retention;
 mod m0013_live;
+mod m0014_furthest;
 
 /// The migration of a module, under the module's name.
 macro_rules! forward {
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             forward!(m0011_lists),
             forward!(m0012_retention),
             forward!(m0013_live),
+            forward!(m0014_furthest),
         ]
     }
 }

@@ -272,6 +272,7 @@ impl<'a> Machine<'a> {
             other => (node.id.clone(), 0, keyword(other).into()),
         };
         let ended = !matches!(status, StepStatus::Running | StepStatus::Waiting);
+        self.state.furthest = self.state.furthest.max(Some(order));
         StepRow {
             execution: self.state.start.id,
             path,
@@ -357,6 +358,7 @@ impl<'a> Machine<'a> {
             started_at: state.started_at,
             completed_at: state.completed_at,
             cancel_requested_at: state.cancel_requested_at,
+            furthest: state.furthest,
         });
     }
 }

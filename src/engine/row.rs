@@ -177,6 +177,8 @@ pub struct ExecutionUpdate {
     pub completed_at: Option<Timestamp>,
     /// When a cancel was asked for.
     pub cancel_requested_at: Option<Timestamp>,
+    /// The order of the furthest step that it has reached; none before the first.
+    pub furthest: Option<u32>,
 }
 
 /// An attempt at a step, or the record of a statement (`let`, `if`, `for`, `sleep`), whose `task_type` is its keyword.

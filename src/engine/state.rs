@@ -60,6 +60,8 @@ pub struct ExecutionState {
     pub(super) status: ExecutionStatus,
     /// Rises with every row that is written; orders them.
     pub(super) seq: i64,
+    /// The order of the furthest step that has a row.
+    pub(super) furthest: Option<u32>,
     pub(super) retry_count: u32,
     pub(super) started_at: Option<Timestamp>,
     pub(super) completed_at: Option<Timestamp>,
@@ -207,6 +209,7 @@ impl ExecutionState {
             start,
             status: ExecutionStatus::Pending,
             seq: 0,
+            furthest: None,
             retry_count: 0,
             started_at: None,
             completed_at: None,

@@ -179,6 +179,9 @@ pub struct Execution {
     pub compensation: Compensation,
     /// What it counts against, of the executions of its workflow; none where they are not limited.
     pub concurrency_key: Option<Arc<str>>,
+    /// The order of the furthest step that it had reached when this was written; none where there was none, or where an older
+    /// release wrote it.
+    pub furthest: Option<u32>,
 }
 
 /// The version of a workflow that an execution is pinned to.
@@ -229,6 +232,7 @@ impl Execution {
             cancel_requested_at: None,
             compensation: Compensation::None,
             concurrency_key: None,
+            furthest: None,
         }
     }
 
@@ -249,6 +253,7 @@ impl Execution {
         self.completed_at = update.completed_at;
         self.cancel_requested_at = update.cancel_requested_at;
         self.compensation = update.compensation;
+        self.furthest = update.furthest;
     }
 }
 

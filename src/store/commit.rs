@@ -34,6 +34,7 @@ const UPDATE_COLUMNS: &[(&str, Kind)] = &[
     ("completed_at", Kind::Int),
     ("cancel_requested_at", Kind::Int),
     ("compensation", Kind::Words),
+    ("furthest", Kind::Int),
 ];
 
 /// On SQLite a row that can't be written ends the statement, and with it the transaction, without a record of how to take back
@@ -47,7 +48,8 @@ UPDATE workflow_executions AS old";
 const UPDATE_SET: &str = "
 SET status = new.status, seq = new.seq, retry_count = new.retry_count, output = new.output, error = new.error,
     wake_at = new.wake_at, started_at = new.started_at, completed_at = new.completed_at,
-    cancel_requested_at = new.cancel_requested_at, compensation = new.compensation
+    cancel_requested_at = new.cancel_requested_at, compensation = new.compensation,
+    furthest = new.furthest
 FROM new
 WHERE old.id = ";
 

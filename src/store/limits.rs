@@ -58,35 +58,55 @@ pub(super) async fn keep<'a>(
     Ok(bulk::execute(transaction, &shape, writes.into_iter().map(cells).collect()).await?)
 }
 
+/// The executions that count against each other, by their own index. SQLite has to be told: it would look all that are pending
+/// through, whatever they count against.
+fn limited(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Sqlite => "workflow_executions INDEXED BY workflow_executions_slots",
+        _ => "workflow_executions",
+    }
+}
+
+/// Those of a key that hold a slot, oldest first.
+fn running(backend: DbBackend) -> String {
+    let limited = limited(backend);
+    format!(
+        "SELECT id, cancel_requested_at FROM {limited}
+         WHERE workflow_id = $1 AND concurrency_key = $2 AND {LIVE} AND status <> 'pending' ORDER BY created_at, id"
+    )
+}
+
+/// Those of a key that wait for a slot and whose time has come, oldest first.
+fn waiting(backend: DbBackend) -> String {
+    let limited = limited(backend);
+    format!(
+        "SELECT id FROM {limited}
+         WHERE workflow_id = $1 AND concurrency_key = $2 AND {LIVE} AND status = 'pending'
+             AND (scheduled_at IS NULL OR scheduled_at <= $3)
+         ORDER BY created_at, id LIMIT $4"
+    )
+}
+
 #[async_trait]
 impl LimitStore for Database {
     /// Both lists are of one moment: one that begins to run between two moments would be in neither, and its slot free.
     async fn slots(&self, group: &SlotGroup, now: Timestamp, most: usize) -> StoreResult<Slots> {
-        let of = format!("workflow_id = $1 AND concurrency_key = $2 AND {LIVE}");
-        let key: [Cell; 2] = [group.workflow.0.into(), (&*group.key).into()];
-        let running = format!(
-            "SELECT id, cancel_requested_at FROM workflow_executions
-             WHERE {of} AND status <> 'pending' ORDER BY created_at, id"
-        );
-        let waiting = format!(
-            "SELECT id FROM workflow_executions
-             WHERE {of} AND status = 'pending' AND (scheduled_at IS NULL OR scheduled_at <= $3)
-             ORDER BY created_at, id LIMIT $4"
-        );
         let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let key: [Cell; 2] = [group.workflow.0.into(), (&*group.key).into()];
         let cells = [key.to_vec(), vec![now.0.into(), most.into()]].concat();
+        let backend = self.read.get_database_backend();
         let snapshot = self.begin_snapshot().await?;
         let read = async |sql: &str, cells| {
-            let statement = Statement::from_sql_and_values(snapshot.get_database_backend(), sql, cells);
+            let statement = Statement::from_sql_and_values(backend, sql, cells);
             snapshot.query_all_raw(statement).await
         };
-        let found = read(&running, key.to_vec()).await?;
+        let found = read(&running(backend), key.to_vec()).await?;
         let running = found.iter().map(|row| {
             let stops: Option<i64> = row.try_get("", "cancel_requested_at")?;
             Ok((ExecutionId(row.try_get("", "id")?), stops.is_some()))
         });
         let running = running.collect::<StoreResult<_>>()?;
-        let found = read(&waiting, cells).await?;
+        let found = read(&waiting(backend), cells).await?;
         snapshot.commit().await?;
         let waiting = found.iter().map(|row| Ok(ExecutionId(row.try_get("", "id")?))).collect::<StoreResult<_>>()?;
         Ok(Slots { running, waiting })
@@ -94,9 +114,10 @@ impl LimitStore for Database {
 
     async fn slot_groups_waiting(&self) -> StoreResult<Vec<(SlotGroup, PlanHash)>> {
         let sql = format!(
-            "SELECT workflow_id, concurrency_key, MAX(plan_hash) AS plan_hash FROM workflow_executions
+            "SELECT workflow_id, concurrency_key, MAX(plan_hash) AS plan_hash FROM {limited}
              WHERE concurrency_key IS NOT NULL AND {LIVE} AND status = 'pending'
-             GROUP BY workflow_id, concurrency_key ORDER BY workflow_id, concurrency_key"
+             GROUP BY workflow_id, concurrency_key ORDER BY workflow_id, concurrency_key",
+            limited = limited(self.read.get_database_backend())
         );
         let found = self.rows(&sql, Vec::new()).await?;
         let group = |row: &sea_orm::QueryResult| {
@@ -176,5 +197,29 @@ impl Database {
         let done = transaction.execute_raw(statement).await?;
         transaction.commit().await?;
         Ok(done.rows_affected())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Options;
+
+    /// That the index is there, and holds what is asked for: SQLite refuses a statement that it can't answer by it.
+    #[tokio::test]
+    async fn who_waits_is_found_among_those_of_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("plans.db").display());
+        let database = Database::open(&Options::new(url)).await.unwrap();
+        let key = vec![Cell::from(uuid::Uuid::nil()), "a".into()];
+        for (sql, cells) in [
+            (running(DbBackend::Sqlite), key.clone()),
+            (waiting(DbBackend::Sqlite), [key, vec![0_i64.into(), 1_i64.into()]].concat()),
+        ] {
+            let plan = database.rows(&format!("EXPLAIN QUERY PLAN {sql}"), cells).await.unwrap();
+            let plan: Vec<String> = plan.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
+            let by_key = "SEARCH workflow_executions USING INDEX workflow_executions_slots (workflow_id=? AND concurrency_key=?)";
+            assert_eq!(plan, [by_key], "in its order, so that nothing is sorted");
+        }
     }
 }

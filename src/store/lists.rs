@@ -41,16 +41,23 @@ fn execution_page(backend: DbBackend, filter: &ExecutionFilter) -> Statement {
     Statement::from_sql_and_values(backend, sql, cells)
 }
 
+/// The statement that gives a row if more executions match than are told: to pass over rows costs a fraction of counting them.
+fn execution_past(backend: DbBackend, filter: &ExecutionFilter) -> Statement {
+    matches(backend, filter, |all| format!("{all} LIMIT 1 OFFSET {}", Total::MOST))
+}
+
 /// The statement that counts executions, up to one past the most that are told.
 fn execution_total(backend: DbBackend, filter: &ExecutionFilter) -> Statement {
+    matches(backend, filter, |all| format!("SELECT COUNT(*) FROM ({all} LIMIT {}) AS counted", Total::MOST + 1))
+}
+
+/// A statement over a row for each execution that matches.
+fn matches(backend: DbBackend, filter: &ExecutionFilter, sql: impl FnOnce(&str) -> String) -> Statement {
     let mut cells = Vec::new();
     let condition = matching(filter, &mut cells);
-    let most = bind(&mut cells, signed(Total::MOST + 1));
     let executions = indexed(backend, filter.workflow.is_some());
-    let all =
-        each_state(filter, |status| format!("SELECT 1 AS one FROM {executions} WHERE status = '{status}'{condition}"));
-    let sql = format!("SELECT COUNT(*) FROM ({all} LIMIT {most}) AS counted");
-    Statement::from_sql_and_values(backend, sql, cells)
+    let one = |status: &str| format!("SELECT 1 AS one FROM {executions} WHERE status = '{status}'{condition}");
+    Statement::from_sql_and_values(backend, sql(&each_state(filter, one)), cells)
 }
 
 impl Database {
@@ -60,17 +67,25 @@ impl Database {
         let shown = page.len() as u64;
         // A page that begins the list and is not full is all there is.
         let whole = filter.before.is_none() && filter.offset == 0 && shown < filter.limit;
-        let total = if whole { shown } else { self.count(execution_total(backend, filter)).await? };
+        let total = if whole { shown } else { self.total(backend, filter).await? };
         let items = page.into_iter().map(row::execution).collect::<StoreResult<_>>()?;
         Ok(Page { items, total: Total::of(total) })
     }
 
-    /// How the database would find a page of executions, and how it would count them: its plans in its own words, a line for
-    /// each step.
+    /// How many match, up to one past the most that are told.
+    async fn total(&self, backend: DbBackend, filter: &ExecutionFilter) -> StoreResult<u64> {
+        match self.read.query_one_raw(execution_past(backend, filter)).await? {
+            Some(_) => Ok(Total::MOST + 1),
+            None => self.count(execution_total(backend, filter)).await,
+        }
+    }
+
+    /// How the database would find a page of executions, how it would find out whether there are more than are told, and how
+    /// it would count them: its plans in its own words, a line for each step.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn explain_executions(&self, filter: &ExecutionFilter) -> StoreResult<[Vec<String>; 2]> {
+    pub async fn explain_executions(&self, filter: &ExecutionFilter) -> StoreResult<[Vec<String>; 3]> {
         let backend = self.read.get_database_backend();
         let (explain, told) = match backend {
             DbBackend::Sqlite => ("EXPLAIN QUERY PLAN", 3),
@@ -81,7 +96,11 @@ impl Database {
             let lines = self.read.query_all_raw(statement).await?;
             lines.iter().map(|line| Ok(line.try_get_by_index(told)?)).collect::<StoreResult<Vec<String>>>()
         };
-        Ok([lines(execution_page(backend, filter)).await?, lines(execution_total(backend, filter)).await?])
+        Ok([
+            lines(execution_page(backend, filter)).await?,
+            lines(execution_past(backend, filter)).await?,
+            lines(execution_total(backend, filter)).await?,
+        ])
     }
 
     /// The number that a statement gives.

@@ -91,6 +91,7 @@ pub(super) fn execution_cells(execution: &Execution) -> Row {
         micros(execution.cancel_requested_at),
         execution.compensation.as_str().into(),
         execution.concurrency_key.as_deref().map(words).into(),
+        order(execution.furthest),
     ]
 }
 
@@ -108,6 +109,7 @@ pub(super) fn update_cells(update: &ExecutionUpdate) -> Row {
         micros(update.completed_at),
         micros(update.cancel_requested_at),
         update.compensation.as_str().into(),
+        order(update.furthest),
     ]
 }
 
@@ -155,6 +157,10 @@ fn micros(at: Option<Timestamp>) -> Cell {
     at.map(|at| at.0).into()
 }
 
+fn order(order: Option<u32>) -> Cell {
+    order.map(i64::from).into()
+}
+
 /// An execution from its row.
 pub(super) fn execution(row: entity::execution::Model) -> StoreResult<Execution> {
     Ok(Execution {
@@ -182,6 +188,7 @@ pub(super) fn execution(row: entity::execution::Model) -> StoreResult<Execution>
         cancel_requested_at: row.cancel_requested_at.map(Timestamp),
         compensation: word("compensation", &row.compensation, Compensation::parse)?,
         concurrency_key: row.concurrency_key.map(Into::into),
+        furthest: row.furthest.map(|order| count("step order", order)).transpose()?,
     })
 }
 

@@ -46,6 +46,7 @@ const COLUMNS: &[(&str, Kind)] = &[
     ("cancel_requested_at", Kind::Int),
     ("compensation", Kind::Words),
     ("concurrency_key", Kind::Text),
+    ("furthest", Kind::Int),
 ];
 
 const UNLESS_THERE: &str = "ON CONFLICT DO NOTHING";

@@ -72,4 +72,15 @@ async fn a_run_of_pure_steps_is_one_row_and_is_shown_step_by_step(mut server: Te
     }
     assert_eq!(page(&server, &id, "status=skipped").await, (vec!["never".to_owned()], json!(1)));
     assert_eq!(page(&server, &id, "status=completed&offset=6").await.0, all[7..]);
+
+    // How far it came is read from its row: without that, from its steps, as an older release left it.
+    let furthest = async || server.get("/executions").await["executions"][0]["current_step_order"].clone();
+    let database = server.database().await;
+    for statement in ["UPDATE workflow_executions SET furthest = NULL", "DELETE FROM fused_steps"] {
+        assert_eq!(furthest().await, steps[8]["step_order"], "before `{statement}`");
+        database.execute_unprepared(statement).await.unwrap();
+    }
+    let from_rows = furthest().await;
+    database.execute_unprepared("UPDATE workflow_executions SET furthest = 7").await.unwrap();
+    assert_eq!((from_rows, furthest().await), (json!(0), json!(7)), "a step is left that is none of the workflow's");
 }

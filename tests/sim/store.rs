@@ -265,6 +265,7 @@ impl Rows {
         row.completed_at = update.completed_at;
         row.cancel_requested_at = update.cancel_requested_at;
         row.compensation = update.compensation;
+        row.furthest = update.furthest;
     }
 
     fn step(&mut self, row: &StepRow, guarded: bool) {

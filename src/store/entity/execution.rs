@@ -35,6 +35,7 @@ pub struct Model {
     pub cancel_requested_at: Option<i64>,
     pub compensation: String,
     pub concurrency_key: Option<String>,
+    pub furthest: Option<i64>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
