@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::backend::{Bench, Stand};
 use crate::flows::payload;
+use crate::report::RAW;
 
 /// Rows of a large commit.
 const MANY: u32 = 256;
@@ -31,7 +32,7 @@ pub async fn report(bench: &mut Bench) {
         rows += f64::from(MANY);
     }
     let rate = rows / began.elapsed().as_secs_f64();
-    bench.report.row(on, "raw", "rows of steps, in commits of 256", rate, "rows/s", None);
+    bench.report.row(on, "raw", "rows of steps, in commits of 256", rate, RAW, None);
 }
 
 fn sync(stand: &Stand) -> f64 {

@@ -5,6 +5,9 @@ use serde_json::json;
 use crate::load::Load;
 use crate::options::Options;
 
+/// The unit of the raw limit that rates are compared with.
+pub const RAW: &str = "rows/s";
+
 /// What a figure is to be.
 #[derive(Clone, Copy)]
 pub enum Goal {
@@ -99,13 +102,15 @@ impl Report {
     }
 
     pub fn print(&self, options: &Options) {
-        println!("\n| on | | what | goal | measured | |\n|---|---|---|---|---|---|");
+        println!("\n| on | | what | goal | measured | of the raw rows/s | |\n|---|---|---|---|---|---|---|");
         for row in &self.rows {
             let goal = row.goal.filter(|_| options.in_earnest());
             let mark = goal.map_or("", |goal| if goal.reached(row.value) { "reached" } else { "missed" });
             let goal = goal.map_or_else(String::new, Goal::shown);
             let value = grouped(row.value);
-            println!("| {} | {} | {} | {goal} | {value} {} | {mark} |", row.on, row.workload, row.what, row.unit);
+            let of_raw = self.of_raw(row).map_or_else(String::new, |ratio| format!("{:.0} %", ratio * 100.0));
+            let Row { on, workload, what, unit, .. } = row;
+            println!("| {on} | {workload} | {what} | {goal} | {value} {unit} | {of_raw} | {mark} |");
         }
         println!("\n| on | over | | steps/s | processor time a step | p99 |\n|---|---|---|---|---|---|");
         for Curve { on, over, points } in &self.curves {
@@ -120,8 +125,14 @@ impl Report {
         }
     }
 
+    /// How a rate of steps or starts stands to the rows that the store alone took a second, in the same run.
+    fn of_raw(&self, row: &Row) -> Option<f64> {
+        let raw = self.rows.iter().find(|raw| raw.on == row.on && raw.unit == RAW)?;
+        ["steps/s", "starts/s"].contains(&row.unit).then_some(row.value / raw.value)
+    }
+
     pub fn json(&self, options: &Options) -> String {
-        let rows: Vec<_> = self.rows.iter().map(|row| row_json(row, options)).collect();
+        let rows: Vec<_> = self.rows.iter().map(|row| row_json(row, self.of_raw(row), options)).collect();
         let curves = self.curves.iter().flat_map(|curve| curve.points.iter().map(|point| curve_json(curve, point)));
         let curves: Vec<_> = curves.collect();
         let notes = self.notes.iter();
@@ -135,7 +146,7 @@ impl Report {
     }
 }
 
-fn row_json(row: &Row, options: &Options) -> serde_json::Value {
+fn row_json(row: &Row, of_raw: Option<f64>, options: &Options) -> serde_json::Value {
     let goal = row.goal.filter(|_| options.in_earnest());
     let (at_least, at_most) = match goal {
         Some(Goal::AtLeast(goal)) => (Some(goal), None),
@@ -144,7 +155,7 @@ fn row_json(row: &Row, options: &Options) -> serde_json::Value {
     };
     json!({
         "on": row.on, "workload": row.workload, "what": row.what, "value": row.value, "unit": row.unit,
-        "at_least": at_least, "at_most": at_most, "reached": goal.map(|goal| goal.reached(row.value)),
+        "of_raw": of_raw, "at_least": at_least, "at_most": at_most, "reached": goal.map(|goal| goal.reached(row.value)),
     })
 }
 
