@@ -298,19 +298,14 @@ async fn lost_postgres(transaction: &DatabaseTransaction, proofs: &[Proof]) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Options;
+    use crate::store::explained;
 
     #[tokio::test]
     async fn a_change_finds_its_row_by_its_id_however_many_there_are() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("plans.db").display());
-        let database = Database::open(&Options::new(url)).await.unwrap();
         let (before, after) = update_text(DbBackend::Sqlite);
         let shape = Shape { columns: UPDATE_COLUMNS, before: &before, after: &after };
         for rows in [1, 16, 64, 256] {
-            let text = format!("EXPLAIN QUERY PLAN {}", bulk::sqlite_text(&shape, rows).replace('?', "NULL"));
-            let plan = database.rows(&text, Vec::new()).await.unwrap();
-            let plan: Vec<String> = plan.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
+            let plan = explained::plan(&bulk::sqlite_text(&shape, rows).replace('?', "NULL"), Vec::new()).await;
             let by_id = "SEARCH old USING INDEX sqlite_autoindex_workflow_executions_1 (id=?)";
             assert!(plan.iter().any(|line| line == by_id), "{rows} rows: {plan:#?}");
         }

@@ -13,6 +13,8 @@ mod entity;
 mod error;
 mod events;
 mod executions;
+#[cfg(test)]
+mod explained;
 mod fault;
 mod inbox;
 mod leases;

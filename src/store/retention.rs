@@ -147,15 +147,9 @@ fn removal_statements(backend: DbBackend, removal: &Removal) -> Vec<(Option<&'st
     let is_ended = if backend == DbBackend::Sqlite { ENDED_SQLITE } else { ENDED };
     let ended = format!("id IN ({given}) AND {is_ended}");
     let of = |sql: String, ids: &[ExecutionId]| Statement::from_sql_and_values(backend, sql, [cell(backend, ids)]);
-    let hanging = REMAINS.iter().map(|(what, table, _)| {
-        (
-            Some(*what),
-            of(
-                format!("DELETE FROM {table} WHERE execution_id IN (SELECT id FROM workflow_executions WHERE {ended})"),
-                &both,
-            ),
-        )
-    });
+    let hang =
+        |table| format!("DELETE FROM {table} WHERE execution_id IN (SELECT id FROM workflow_executions WHERE {ended})");
+    let hanging = REMAINS.iter().map(|(what, table, _)| (Some(*what), of(hang(table), &both)));
     let mut statements: Vec<_> = hanging.collect();
     if !whole.is_empty() {
         let sql = format!("DELETE FROM workflow_executions WHERE {ended}");
@@ -202,18 +196,14 @@ fn ended(found: &QueryResult) -> StoreResult<Ended> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Options;
+    use crate::store::explained;
 
     #[tokio::test]
     async fn what_is_taken_away_is_found_by_its_ids_and_no_table_is_read_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("plans.db").display());
-        let database = Database::open(&Options::new(url)).await.unwrap();
         let ids: Vec<ExecutionId> = (1..=500).map(|n| ExecutionId(Uuid::from_u128(n))).collect();
         let removal = Removal { whole: ids.clone(), to_row: ids };
         for (_, Statement { sql, values, .. }) in removal_statements(DbBackend::Sqlite, &removal) {
-            let plan = database.rows(&format!("EXPLAIN QUERY PLAN {sql}"), values.unwrap().0).await.unwrap();
-            let plan: Vec<String> = plan.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
+            let plan = explained::plan(&sql, values.unwrap().0).await;
             let found: Vec<_> = plan.iter().filter(|line| line.contains(" workflow_executions ")).collect();
             assert!(!found.is_empty() && found.iter().all(|line| line.ends_with("(id=?)")), "{sql}: {plan:#?}");
             let scanned: Vec<_> = plan.iter().filter(|line| line.starts_with("SCAN")).collect();

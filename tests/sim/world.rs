@@ -369,6 +369,11 @@ impl World {
     pub fn check(&self) {
         let rows = self.store.rows();
         assert_eq!(rows.violations, Vec::<String>::new());
+        // What a row tells of how far its execution came is what its steps tell, over as many lives as it took.
+        for execution in rows.executions.values().filter(|execution| execution.status.is_terminal()) {
+            let steps = rows.steps.values().filter(|step| step.execution == execution.id);
+            assert_eq!(execution.furthest, steps.map(|step| step.order).max(), "{}", execution.id);
+        }
         let taken = rows.taken();
         assert!(taken.values().all(|times| *times == 1), "taken more than once: {taken:?}");
         assert_eq!(taken.len(), rows.deliveries.len(), "{taken:?} {:?}", rows.deliveries);
